@@ -1,0 +1,74 @@
+# Everything from nothing: `make run` trains and evaluates, `make test` tests. Both set up a virtual
+# environment first and are fast the second time. PYTHON chooses the interpreter, VENV the folder.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash -euo pipefail
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(name) 2>/dev/null),$(name))))
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+
+# No tool reports home unless asked to.
+export KEDRO_DISABLE_TELEMETRY ?= 1
+export DO_NOT_TRACK ?= 1
+export DVC_NO_ANALYTICS ?= 1
+export GX_ANALYTICS_ENABLED ?= false
+export HF_HUB_DISABLE_TELEMETRY ?= 1
+
+.PHONY: help setup setup-test setup-dev run compare test lint web-data lock docs-parameters clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: $(VENV)/.installed-run ## virtual environment with everything a run needs
+setup-test: $(VENV)/.installed-test
+setup-dev: $(VENV)/.installed-dev
+
+# torch comes first and alone: pip then takes the CPU or CUDA build that its index offers, and the pinned
+# rest, exported from uv.lock without torch, leaves it as it is.
+$(VENV)/.torch:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, found: $$($(PYTHON) --version). Set PYTHON=..."; exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version); a few minutes the first time"
+	@$(PYTHON) -m venv $(VENV)
+	@start=$$SECONDS; $(PIP) install '$(TORCH)'; echo "  torch: $$((SECONDS - start)) s"
+	@touch $@
+
+$(VENV)/.installed-%: requirements/%.txt pyproject.toml $(VENV)/.torch
+	@start=$$SECONDS; $(PIP) install -r $<; $(PIP) install --no-deps -e .; echo "  requirements/$*.txt and worldtune: $$((SECONDS - start)) s"
+	@touch $@
+
+run: setup ## train and evaluate the web world model: kedro run --pipeline=rlvr_web
+	@$(BIN)/kedro run --pipeline=rlvr_web
+
+compare: setup ## RLVR beside its controls, three seeds: kedro run --pipeline=compare_web
+	@$(BIN)/kedro run --pipeline=compare_web
+
+test: setup-test ## the test suite, offline; browser tests run where Chromium is installed
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q $(ARGS)
+
+lint: setup-dev ## ruff, mypy, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+web-data: setup-test ## record the web transitions anew with Chromium
+	@$(BIN)/python -m worldtune.domains.web.recorder --out data/01_raw/web
+
+lock: setup-dev ## refresh uv.lock and requirements/ from pyproject.toml (needs uv)
+	@UV_NO_CONFIG=1 uv lock --default-index https://pypi.org/simple
+	@for name in run test dev; do \
+	  extra=$$([ $$name = run ] || echo --extra $$name); \
+	  UV_NO_CONFIG=1 uv export -q --frozen --no-hashes --no-header --no-annotate --no-emit-project \
+	    --prune torch --no-emit-package torch $$extra -o requirements/$$name.txt; \
+	done
+
+docs-parameters: setup ## write the table of all parameters into docs/configuration.md
+	@$(BIN)/python -c "from pathlib import Path; from worldtune.parameters import parameter_table; \
+	page = Path('docs/configuration.md'); mark = '<!-- parameters -->\n'; \
+	page.write_text(page.read_text().split(mark)[0] + mark + '\n' + parameter_table())"
+
+clean: ## remove what runs wrote; the recording in data/01_raw and the environment stay
+	@rm -rf data/.test data/0[2-7]_* data/08_reporting .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,40 @@
+"""The table of stages x domains, as named Kedro pipelines.
+
+``<stage>_<domain>`` is one stage, with two exceptions: ``rlvr_<domain>`` is the whole chain up to
+the evaluation, so that the first command of a newcomer needs nothing before it, and
+``compare_<domain>`` begins with ingestion for the same reason. Every node bears its stage as a tag:
+``kedro run --pipelines=rlvr_web --tags=rlvr`` runs that stage alone.
+"""
+
+from kedro.pipeline import Pipeline
+
+from worldtune.domains import DOMAINS
+from worldtune.pipelines import compare, evaluate, ingest, rlvr, sft
+
+STAGES = {
+    "ingest": ingest.create_pipeline,
+    "sft": sft.create_pipeline,
+    "rlvr": rlvr.create_pipeline,
+    "evaluate": evaluate.create_pipeline,
+    "compare": compare.create_pipeline,
+}
+CHAINS = {
+    "ingest": ("ingest",),
+    "sft": ("sft",),
+    "evaluate": ("evaluate",),
+    "rlvr": ("ingest", "sft", "rlvr", "evaluate"),
+    "compare": ("ingest", "compare"),
+}
+"""Pipeline name without the domain -> the stages it runs, in order."""
+
+DEFAULT = "rlvr_web"
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Every pipeline of every domain, and ``__default__``."""
+    pipelines = {
+        f"{name}_{domain}": sum((STAGES[stage](domain) for stage in stages), Pipeline([]))
+        for domain in DOMAINS
+        for name, stages in CHAINS.items()
+    }
+    return {**pipelines, "__default__": pipelines[DEFAULT]}

@@ -1,0 +1,36 @@
+"""Node of stage rlvr: write the run's specification, start the worker, hand on what it made."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from worldtune import worker
+from worldtune.config import ComputeConfig, RlvrConfig, task_config
+
+
+def train_rlvr(
+    *,
+    train_set: pd.DataFrame,
+    val_set: pd.DataFrame,
+    sft_model: str,
+    run_dir: str,
+    task: dict[str, Any],
+    config: RlvrConfig,
+    compute: ComputeConfig,
+    seed: int,
+    domain: str,
+) -> tuple[str, dict[str, Any]]:
+    """Train by GRPO from the SFT checkpoint; returns the checkpoint's path and the run's metrics."""
+    spec = worker.RunSpec(
+        stage="rlvr",
+        domain=domain,
+        task=task_config(domain, task),
+        seed=seed,
+        compute=compute,
+        training=config,
+        start=sft_model,
+    )
+    worker.write_spec(Path(run_dir), spec, {"train": train_set, "val": val_set})
+    result = worker.run(Path(run_dir))
+    return result["model"], result["metrics"]

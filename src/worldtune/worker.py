@@ -1,0 +1,236 @@
+"""A training process: a run folder in, a checkpoint and its metrics out. Knows no Kedro.
+
+The folder holds everything that a run is made from (``spec.json`` and the data under ``inputs/``), so
+that ``python -m worldtune.worker FOLDER`` repeats it anywhere. This is the one place where a domain
+and the engine are put together for training.
+
+A finished run is reused, an interrupted one goes on, if its fingerprint (specification, data, start
+weights, source code, versions) is the same; otherwise the folder starts afresh.
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import SerializeAsAny
+
+from worldtune import __version__
+from worldtune.config import (
+    ComputeConfig,
+    Config,
+    ModelConfig,
+    RlvrConfig,
+    SftConfig,
+    task_config,
+)
+from worldtune.domains import get_domain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from worldtune.contracts import Domain, Row
+    from worldtune.engine.policy import Policy
+    from worldtune.engine.text_task import Example, TextTask
+
+logger = logging.getLogger(__name__)
+
+
+class RunSpec(Config):
+    """What a training run is made from, beside the data in its folder."""
+
+    stage: Literal["sft", "rlvr"]
+    domain: str
+    task: SerializeAsAny[Config]
+    seed: int
+    compute: ComputeConfig
+    training: SftConfig | RlvrConfig
+    model: ModelConfig | None = None
+    """How to make the policy; None where ``start`` names a checkpoint."""
+    start: str | None = None
+    """Checkpoint folder that training starts from (and, for RLVR, is regularised towards)."""
+    label: str = ""
+    """Shown beside the progress; the stage if empty."""
+
+
+def write_spec(folder: Path, spec: RunSpec, tables: dict[str, "pd.DataFrame"]) -> None:
+    """Put a specification and its tables (train, val) into a run folder, each whole or not at all."""
+    inputs = folder / "inputs"
+    inputs.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        fresh = inputs / f".{name}.parquet.new"
+        table.to_parquet(fresh, index=False, compression="zstd")
+        os.replace(fresh, inputs / f"{name}.parquet")
+    fresh = folder / ".spec.json.new"
+    fresh.write_text(spec.model_dump_json(indent=2), encoding="utf-8")
+    os.replace(fresh, folder / "spec.json")
+
+
+def read_spec(folder: Path) -> RunSpec:
+    """The specification of a run folder. Raises ValueError where it is not valid."""
+    raw = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+    stage_class = SftConfig if raw["stage"] == "sft" else RlvrConfig
+    typed = {
+        "task": task_config(raw["domain"], raw["task"]),
+        "training": stage_class.model_validate(raw["training"]),
+    }
+    return RunSpec.model_validate({**raw, **typed})
+
+
+def _fingerprint(folder: Path, spec: RunSpec) -> str:
+    """Hash of all that the result of a run depends on."""
+    import torch  # noqa: PLC0415 - only training processes pay for torch
+    import transformers  # noqa: PLC0415
+
+    digest = hashlib.sha256(spec.model_dump_json(exclude={"label"}).encode())
+    sources = sorted(Path(__file__).parent.glob("engine/**/*.py"))
+    sources += sorted(Path(__file__).parent.glob(f"domains/{spec.domain}/*.py"))
+    files = sorted((folder / "inputs").glob("*.parquet")) + sources
+    if spec.start:
+        files += sorted(Path(spec.start).glob("*.safetensors"))
+    for file in files:
+        digest.update(file.name.encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    digest.update(f"{__version__} {torch.__version__} {transformers.__version__}".encode())
+    return digest.hexdigest()
+
+
+def run(folder: Path) -> dict[str, Any]:
+    """Train as ``folder/spec.json`` says; returns {"model": path, "metrics": {...}}.
+
+    Raises ValueError for settings and data that cannot be trained on.
+    """
+    spec = read_spec(folder)
+    fingerprint = _fingerprint(folder, spec)
+    label = spec.label or spec.stage
+    finished = _finished_result(folder, fingerprint) if spec.training.resume else None
+    if finished is not None:
+        logger.info("%s: reusing the finished run in %s (same specification)", label, folder)
+        return finished
+    _prepare(folder, fingerprint, resume=spec.training.resume)
+    started = time.perf_counter()
+    metrics = _train(folder, spec, label)
+    metrics["stage_s"] = time.perf_counter() - started
+    result = {"model": str(folder / "model"), "metrics": metrics, "fingerprint": fingerprint}
+    from worldtune.engine.tracking import write_json  # noqa: PLC0415
+
+    write_json(folder / "result.json", result)
+    shutil.rmtree(folder / "resume", ignore_errors=True)
+    return result
+
+
+def _finished_result(folder: Path, fingerprint: str) -> dict[str, Any] | None:
+    try:
+        result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_same = result.get("fingerprint") == fingerprint
+    return result if is_same and (folder / "model" / "config.json").exists() else None
+
+
+def _prepare(folder: Path, fingerprint: str, *, resume: bool) -> None:
+    """Clear what an earlier run of another specification left, and note whose folder this is."""
+    marker = folder / "fingerprint"
+    same = marker.exists() and marker.read_text(encoding="utf-8") == fingerprint
+    (folder / "result.json").unlink(missing_ok=True)
+    if not (resume and same):
+        shutil.rmtree(folder / "resume", ignore_errors=True)
+        (folder / "metrics.jsonl").unlink(missing_ok=True)
+    marker.write_text(fingerprint, encoding="utf-8")
+
+
+def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
+    import pandas as pd  # noqa: PLC0415
+
+    from worldtune.engine import models  # noqa: PLC0415
+    from worldtune.engine.compute import configure  # noqa: PLC0415
+    from worldtune.engine.grpo import train_grpo  # noqa: PLC0415
+    from worldtune.engine.policy import as_policy  # noqa: PLC0415
+    from worldtune.engine.sft import train_sft  # noqa: PLC0415
+    from worldtune.engine.text_task import TextTask  # noqa: PLC0415
+
+    device = configure(spec.compute)
+    domain = get_domain(spec.domain, spec.task)
+    tables = {
+        name: pd.read_parquet(folder / "inputs" / f"{name}.parquet").to_dict("records")
+        for name in ("train", "val")
+    }
+    model, tokenizer = _make_model(spec, domain, tables["train"])
+    task = TextTask(domain, tokenizer)
+    train, validation = _encode(task, tables, spec, context=model.config.max_position_embeddings)
+    if spec.training.lora:
+        model = models.add_lora(model, spec.training.lora)
+    policy = as_policy(model.to(device))
+    shared = {"seed": spec.seed, "folder": folder, "label": label}
+    if isinstance(spec.training, SftConfig):
+        metrics = train_sft(policy, task, train, validation, spec.training, **shared)
+    else:
+        reference = _reference(spec, device)
+        metrics = train_grpo(policy, reference, task, train, validation, spec.training, **shared)
+    plain = models.merged(model)
+    facts = {
+        **metrics,
+        "parameters": sum(p.numel() for p in plain.parameters()),
+        "vocabulary": len(tokenizer),
+        "train_rows": len(train),
+        "val_rows": len(validation),
+    }
+    card = models.model_card(spec.model_dump(mode="json"), facts)
+    models.save_checkpoint(folder / "model", plain, tokenizer, card=card)
+    return facts
+
+
+def _make_model(spec: RunSpec, domain: "Domain", train: list["Row"]) -> tuple[Any, Any]:
+    """The policy before training and its tokenizer."""
+    from worldtune.engine import models  # noqa: PLC0415
+    from worldtune.engine.tokenizer import train_tokenizer  # noqa: PLC0415
+
+    if spec.start is not None:
+        return models.load_model(spec.start), models.load_tokenizer(spec.start)
+    assert spec.model is not None, "a run has either a model configuration or a start checkpoint"
+    if spec.model.init == "pretrained":
+        return models.load_pretrained(spec.model.pretrained)
+    texts = (f"{models.plain_text(domain.prompt(row))}{domain.completion(row)}" for row in train)
+    scratch = spec.model.scratch
+    tokenizer = train_tokenizer(texts, pattern=domain.token_pattern, vocab_size=scratch.vocab_size)
+    return models.build_scratch(scratch, tokenizer, seed=spec.seed), tokenizer
+
+
+def _encode(
+    task: "TextTask", tables: dict[str, list["Row"]], spec: RunSpec, *, context: int
+) -> tuple[list["Example"], list["Example"]]:
+    from worldtune.engine.text_task import check_context  # noqa: PLC0415
+
+    train, validation = task.encode(tables["train"]), task.encode(tables["val"])
+    if not train:
+        raise ValueError(f"the training split of {spec.domain} is empty: nothing to learn from")
+    check_context([*train, *validation], context=context, key=f"{spec.domain}.ingest.max_tokens")
+    return train, validation
+
+
+def _reference(spec: RunSpec, device: Any) -> "Policy":
+    """The frozen start of RLVR, which KL is measured against."""
+    from worldtune.engine import models  # noqa: PLC0415
+    from worldtune.engine.policy import as_policy  # noqa: PLC0415
+
+    assert spec.start is not None, "RLVR starts from a checkpoint"
+    reference = models.load_model(spec.start).to(device).eval()
+    return as_policy(reference.requires_grad_(False))
+
+
+def main() -> None:
+    """Command line: train the run folder that is named."""
+    parser = argparse.ArgumentParser(description="Train a worldtune run folder.")
+    parser.add_argument("folder", type=Path, help="holds spec.json and inputs/")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+    result = run(parser.parse_args().folder)
+    logger.info("checkpoint: %s", result["model"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""Tests of the engine run on one thread: exact comparisons must not depend on how sums are split."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
