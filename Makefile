@@ -17,7 +17,7 @@ export DVC_NO_ANALYTICS ?= 1
 export GX_ANALYTICS_ENABLED ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup setup-test setup-dev run compare test lint web-data lock docs-parameters clean
+.PHONY: help setup setup-test setup-dev run compare base-model test lint web-data lock docs-parameters clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -54,6 +54,11 @@ lint: setup-dev ## ruff, mypy, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+base-model: setup ## train the shipped base checkpoint anew (conf/pretrain), about 20 minutes
+	@WORLDTUNE_DATA_ROOT=data/.pretrain $(BIN)/kedro run --env=pretrain --pipelines=ingest_web,sft_web
+	@rm -rf data/06_models/web/.base && cp -r data/.pretrain/06_models/web/sft/model data/06_models/web/.base
+	@rm -rf data/06_models/web/base && mv data/06_models/web/.base data/06_models/web/base
+
 web-data: setup-test ## record the web transitions anew with Chromium
 	@$(BIN)/python -m worldtune.domains.web.recorder --out data/01_raw/web
 
@@ -70,5 +75,6 @@ docs-parameters: setup ## write the table of all parameters into docs/configurat
 	page = Path('docs/configuration.md'); mark = '<!-- parameters -->\n'; \
 	page.write_text(page.read_text().split(mark)[0] + mark + '\n' + parameter_table())"
 
-clean: ## remove what runs wrote; the recording in data/01_raw and the environment stay
-	@rm -rf data/.test data/0[2-7]_* data/08_reporting .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+clean: ## remove what runs wrote; the recording, the shipped base checkpoint and the environment stay
+	@find data/06_models -mindepth 2 -maxdepth 2 ! -name base -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf data/.test data/0[2-57]_* data/08_reporting .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,8 +1,8 @@
-"""What encoding every prompt once is worth: our rollouts and training pass against plain transformers.
+"""What encoding every prompt once is worth, against plain transformers.
 
 Same weights, same prompts, same completion lengths, one thread. ``generate`` samples the group by
-repeating the prompt; the padded pass feeds one row per completion with its own copy of the prompt and
-takes log-probabilities from logits at completion positions only.
+repeating the prompt; the padded pass feeds one row per completion with its own copy of the prompt
+and takes log-probabilities from logits at completion positions only.
 
     python benchmarks/shared_prompt.py --prompts 12 --group 8 --prompt-tokens 96 --new-tokens 24
 """
@@ -111,7 +111,9 @@ def main() -> None:
             lambda: packed_pass(ours, groups),
         ),
     }
-    print(f"torch {torch.__version__}, {platform.processor() or platform.machine()}, 1 thread; CPU s")
+    print(
+        f"torch {torch.__version__}, {platform.processor() or platform.machine()}, 1 thread; CPU s"
+    )
     for name, (peer, own) in contests.items():
         peer(), own()
         pairs = [(timed(peer), timed(own)) for _ in range(options.repeats)]

@@ -22,7 +22,7 @@ def kedro_environment(data_root: Path | None = None) -> dict[str, str]:
 
 
 def run_kedro(
-    *args: str, data_root: Path | None = None, timeout_s: float = 300
+    *args: str, data_root: Path | None = None, timeout_s: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Run ``kedro ARGS`` and return its output and status, whatever the status is."""
     return subprocess.run(

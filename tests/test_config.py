@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from kedro.config import OmegaConfigLoader
 
+from tests.processes import PROJECT
 from worldtune.config import DOMAIN_CONFIGS, WebConfig, domain_config
 from worldtune.errors import ParameterError
 from worldtune.parameters import Parameters, parameter_table, parse_parameters
 from worldtune.settings import CONFIG_LOADER_ARGS
+
+ENVIRONMENTS = sorted(path.name for path in (PROJECT / "conf").iterdir() if path.is_dir())
 
 
 def load(project: Path, env: str, runtime: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -19,7 +22,7 @@ def load(project: Path, env: str, runtime: dict[str, Any] | None = None) -> dict
     return loader["parameters"]
 
 
-@pytest.mark.parametrize("env", ["base", "test", "paper", "local"])
+@pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_environment_is_valid(project: Path, env: str) -> None:
     parameters = parse_parameters(load(project, env))
     assert isinstance(parameters.web, WebConfig)

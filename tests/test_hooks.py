@@ -7,8 +7,8 @@ import click
 import pytest
 from kedro.io import DatasetError
 from kedro.validation.exceptions import CheckFailure, DataValidationError
-from tests.processes import run_kedro
 
+from tests.processes import run_kedro
 from worldtune.errors import CheckpointError
 from worldtune.hooks import UserErrorHooks
 

@@ -4,11 +4,12 @@ Arms, all from the same SFT checkpoint of their seed:
 
 * ``sft``: that checkpoint.
 * ``sft_longer``: SFT continued for as many seconds as RLVR took.
-* ``sft_threshold``: the checkpoint's answers without the items it is unsure of, the threshold tuned on
-  validation rows.
+* ``sft_threshold``: the checkpoint's answers without the items it is unsure of, the threshold tuned
+  on validation rows.
 * ``rlvr``: RLVR.
 
-Each is decoded greedily and by sampling at T = 1. Intervals resample rows, after averaging over seeds.
+Each is decoded greedily and by sampling at T = 1. Intervals resample rows, after averaging over
+seeds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worldtune import inference, worker
 from worldtune.config import (
@@ -28,6 +30,7 @@ from worldtune.config import (
     RlvrConfig,
     SftConfig,
 )
+from worldtune.domains import get_domain
 from worldtune.engine.confidence import ItemisedAnswer, itemise, tune_threshold
 from worldtune.engine.evaluate import Column, score_samples, score_texts, subset_masks
 from worldtune.engine.predict import GREEDY, predict
@@ -43,10 +46,10 @@ ARMS = ("sft", "sft_longer", "sft_threshold", "rlvr")
 DECODINGS = ("greedy", "sampled")
 
 NOTE = (
-    "Intervals resample rows (paired for gains) after averaging over training seeds, so that they do not "
-    "contain the spread between seeds, which the per-seed values show. sft_longer is SFT continued from "
-    "the same checkpoint for the wall time of RLVR. sft_threshold leaves out predicted items whose "
-    "probability is below a threshold tuned on validation rows."
+    "Intervals resample rows (paired for gains) after averaging over training seeds, so that they "
+    "do not contain the spread between seeds, which the per-seed values show. sft_longer is SFT "
+    "continued from the same checkpoint for the wall time of RLVR. sft_threshold leaves out "
+    "predicted items whose probability is below a threshold tuned on validation rows."
 )
 
 
@@ -102,7 +105,9 @@ def train_seed(setting: Setting, tables: "Mapping[str, pd.DataFrame]", *, seed: 
 
     def train(name: str, spec: worker.RunSpec) -> dict[str, Any]:
         folder = setting.folder / f"seed-{seed}" / name
-        worker.write_spec(folder, spec.model_copy(update={"label": f"seed {seed} {name}"}), dict(tables))
+        worker.write_spec(
+            folder, spec.model_copy(update={"label": f"seed {seed} {name}"}), dict(tables)
+        )
         return worker.run(folder)
 
     sft = train("sft", _spec(setting, "sft", seed, training=setting.sft, model=setting.model))
@@ -178,7 +183,9 @@ def score_seed(
     scores: Scores = {split: {} for split in splits}
     threshold = 0.0
     for arm, path in trained.paths.items():
-        loaded = inference.load(path, domain=setting.domain, task=setting.task, compute=setting.compute)
+        loaded = inference.load(
+            path, domain=setting.domain, task=setting.task, compute=setting.compute
+        )
         if arm == "sft":
             threshold = _tune(loaded, validation, setting)
         for split, rows in splits.items():
@@ -200,7 +207,7 @@ def _tune(loaded: inference.LoadedModel, validation: "list[Row]", setting: Setti
 
 
 def _grouped(
-    by_seed: Sequence[dict[str, Column]], masks: Mapping[str, Column]
+    by_seed: Sequence[dict[str, Column]], masks: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, np.ndarray]:
     """Metric with the suffix of its group of rows -> [seeds, rows of the group]."""
     return {
@@ -274,7 +281,7 @@ def compare(
         score_seed(setting, models, splits, validation, seed=seed)
         for seed, models in zip(seeds, trained, strict=True)
     ]
-    domain = inference.get_domain(setting.domain, setting.task)
+    domain = get_domain(setting.domain, setting.task)
     return {
         "domain": setting.domain,
         "primary_metric": domain.primary_metric,

@@ -1,8 +1,8 @@
-"""Every parameter of every stage: one frozen pydantic class per concern, defaults stated once, here.
+"""Every parameter of every stage: one frozen pydantic class per concern, defaults stated once.
 
-YAML under ``conf/`` states only what a domain or an environment changes. Unknown keys are forbidden,
-so that a misspelt key stops a run before any work. The classes hold no logic beyond checks that
-need two fields; what a value does is said beside it.
+YAML under ``conf/`` states only what a domain or an environment changes. Unknown keys are
+forbidden, so that a misspelt key stops a run before any work. The classes hold no logic beyond
+checks that need two fields; what a value does is said beside it.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Config(BaseModel):
-    """Base of all parameter classes: immutable, no unknown keys, no silent type conversion of keys."""
+    """Base of all parameter classes: immutable, no unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class WebSource(Config):
@@ -55,9 +55,8 @@ class WebTaskConfig(Config):
 
 
 class ScratchModelConfig(Config):
-    """A small decoder trained from scratch with a tokenizer of its own."""
+    """A small Llama trained from scratch with a tokenizer of its own."""
 
-    architecture: Literal["qwen2", "llama"] = "qwen2"
     hidden_size: PositiveInt = 128
     num_layers: PositiveInt = 4
     num_heads: PositiveInt = 4
@@ -74,6 +73,11 @@ class ScratchModelConfig(Config):
     def _check_heads(self) -> Self:
         if self.hidden_size % self.num_heads or self.num_heads % self.num_kv_heads:
             raise ValueError("hidden_size must divide by num_heads, and num_heads by num_kv_heads")
+        if self.copy_steps and (self.num_kv_heads != self.num_heads or self.num_layers < 2):
+            raise ValueError(
+                "copy_steps needs two layers or more and as many num_kv_heads as num_heads; "
+                "set copy_steps to 0 for other shapes"
+            )
         return self
 
 
@@ -82,7 +86,6 @@ class LoraConfig(Config):
 
     rank: PositiveInt = 32
     alpha: PositiveInt = 16
-    dropout: Fraction = 0.0
 
 
 class PretrainedModelConfig(Config):
@@ -103,7 +106,9 @@ class ModelConfig(Config):
     @model_validator(mode="after")
     def _check_path(self) -> Self:
         if self.init == "pretrained" and not self.pretrained.path:
-            raise ValueError("model.init is 'pretrained': set model.pretrained.path to a folder or hub id")
+            raise ValueError(
+                "model.init is 'pretrained': set model.pretrained.path to a folder or hub id"
+            )
         return self
 
 
@@ -124,7 +129,14 @@ class OptimizerConfig(Config):
     decay_fraction: Fraction = 0.3
     """Share of the steps over which the rate decays (all after warm-up at 1.0)."""
     final_fraction: Fraction = 0.0
-    """Rate at the last step as a share of the peak."""
+    """Share of the peak that the decay ends at, one step after the last."""
+
+
+class RlvrOptimizerConfig(OptimizerConfig):
+    """The update rule of RLVR: the same, at a constant rate unless told otherwise."""
+
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    warmup_fraction: Fraction = 0.0
 
 
 class RunConfig(Config):
@@ -168,9 +180,9 @@ class RlvrConfig(RunConfig):
     clip_low: PositiveFloat = 0.2
     clip_high: PositiveFloat = 0.2
     kl_coefficient: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the k3 estimate of KL(policy || SFT model) in the loss."""
+    """Weight of the k3 estimate of the divergence from the SFT model in the loss."""
     entropy_coefficient: Annotated[float, Field(ge=0)] = 0.0
-    optimizer: OptimizerConfig = OptimizerConfig(schedule="constant", warmup_fraction=0.0)
+    optimizer: RlvrOptimizerConfig = RlvrOptimizerConfig()
 
     @model_validator(mode="after")
     def _check_updates(self) -> Self:
@@ -230,7 +242,7 @@ def domain_config(name: str) -> type[Config]:
 
 
 def task_config(domain: str, raw: Mapping[str, Any]) -> Config:
-    """The ``task`` parameters of a domain as its own class. Raises ValidationError on wrong keys."""
+    """The ``task`` parameters of a domain as its own class. Raises ValidationError."""
     task_class = domain_config(domain).model_fields["task"].annotation
     assert isinstance(task_class, type) and issubclass(task_class, Config), f"{domain} has no task"
     return task_class.model_validate(raw)

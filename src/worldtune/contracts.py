@@ -1,8 +1,8 @@
 """What a domain offers and what the engine asks for: the only types that both sides share.
 
-A domain says what is true (how a row becomes a prompt, what a completion means, how right it is); the
-engine says how to learn it. They meet in ``Domain`` and in the small frozen records below and never
-import each other.
+A domain says what is true (how a row becomes a prompt, what a completion means, how right it is);
+the engine says how to learn it. They meet in ``Domain`` and in the small frozen records below and
+never import each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,4 +65,4 @@ class Domain(Protocol):
         """The prediction of the trivial model: nothing changes."""
 
     def item_spans(self, completion: str) -> list[tuple[int, int]]:
-        """Character spans of the items that could be left out one by one without breaking the rest."""
+        """Character spans of the items that can be left out without breaking the rest."""

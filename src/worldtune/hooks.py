@@ -32,8 +32,8 @@ RECORDED_PACKAGES = ("kedro", "torch", "transformers", "tokenizers", "pandas", "
 class ParameterHooks:
     """Stops a run whose parameters are wrong before it loads, writes or imports anything big.
 
-    All domains are checked, not only the one that runs: Kedro knows the pipeline too late for a
-    message of our own, and a parameter file with a mistake in it should not wait for its turn.
+    All domains are checked, not only the one that runs: hooks learn the pipeline later, and a
+    parameter file with a mistake in it should not wait for its turn.
     """
 
     @hook_impl

@@ -38,7 +38,8 @@ def load(path: str, *, domain: str, task: Config, compute: ComputeConfig) -> Loa
     """Open a checkpoint folder for answering."""
     device = configure(compute)
     tokenizer = models.load_tokenizer(path)
-    model = models.load_model(path).to(device).eval()
+    loaded: Any = models.load_model(path)  # transformers wraps ``to`` and loses its signature
+    model = loaded.to(device).eval()
     bound = TextTask(get_domain(domain, task), tokenizer)
     engine = BuiltinRollouts(as_policy(model), bound.spec)
     return LoadedModel(bound, engine, model.config.max_position_embeddings)

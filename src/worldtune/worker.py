@@ -1,8 +1,8 @@
 """A training process: a run folder in, a checkpoint and its metrics out. Knows no Kedro.
 
-The folder holds everything that a run is made from (``spec.json`` and the data under ``inputs/``), so
-that ``python -m worldtune.worker FOLDER`` repeats it anywhere. This is the one place where a domain
-and the engine are put together for training.
+The folder holds everything that a run is made from (``spec.json`` and the data under ``inputs/``),
+so that ``python -m worldtune.worker FOLDER`` repeats it anywhere. This is the one place where a
+domain and the engine are put together for training.
 
 A finished run is reused, an interrupted one goes on, if its fingerprint (specification, data, start
 weights, source code, versions) is the same; otherwise the folder starts afresh.
@@ -59,7 +59,7 @@ class RunSpec(Config):
 
 
 def write_spec(folder: Path, spec: RunSpec, tables: dict[str, "pd.DataFrame"]) -> None:
-    """Put a specification and its tables (train, val) into a run folder, each whole or not at all."""
+    """Put a specification and its tables (train, val) into a run folder, each whole or not."""
     inputs = folder / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
@@ -91,8 +91,9 @@ def _fingerprint(folder: Path, spec: RunSpec) -> str:
     sources = sorted(Path(__file__).parent.glob("engine/**/*.py"))
     sources += sorted(Path(__file__).parent.glob(f"domains/{spec.domain}/*.py"))
     files = sorted((folder / "inputs").glob("*.parquet")) + sources
-    if spec.start:
-        files += sorted(Path(spec.start).glob("*.safetensors"))
+    start = spec.start or (spec.model.pretrained.path if spec.model else "")
+    if start:
+        files += sorted(Path(start).glob("*.safetensors"))
     for file in files:
         digest.update(file.name.encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
@@ -146,6 +147,7 @@ def _prepare(folder: Path, fingerprint: str, *, resume: bool) -> None:
 
 def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
     import pandas as pd  # noqa: PLC0415
+    import torch  # noqa: PLC0415
 
     from worldtune.engine import models  # noqa: PLC0415
     from worldtune.engine.compute import configure  # noqa: PLC0415
@@ -155,6 +157,7 @@ def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
     from worldtune.engine.text_task import TextTask  # noqa: PLC0415
 
     device = configure(spec.compute)
+    torch.manual_seed(spec.seed)  # fresh adapters draw from the global generator
     domain = get_domain(spec.domain, spec.task)
     tables = {
         name: pd.read_parquet(folder / "inputs" / f"{name}.parquet").to_dict("records")
@@ -166,12 +169,30 @@ def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
     if spec.training.lora:
         model = models.add_lora(model, spec.training.lora)
     policy = as_policy(model.to(device))
-    shared = {"seed": spec.seed, "folder": folder, "label": label}
     if isinstance(spec.training, SftConfig):
-        metrics = train_sft(policy, task, train, validation, spec.training, **shared)
+        metrics = train_sft(
+            policy,
+            task,
+            train,
+            validation,
+            spec.training,
+            seed=spec.seed,
+            folder=folder,
+            label=label,
+        )
     else:
         reference = _reference(spec, device)
-        metrics = train_grpo(policy, reference, task, train, validation, spec.training, **shared)
+        metrics = train_grpo(
+            policy,
+            reference,
+            task,
+            train,
+            validation,
+            spec.training,
+            seed=spec.seed,
+            folder=folder,
+            label=label,
+        )
     plain = models.merged(model)
     facts = {
         **metrics,

@@ -1,4 +1,4 @@
-"""Tests of the engine run on one thread: exact comparisons must not depend on how sums are split."""
+"""Tests of the engine run on one thread: exact comparisons depend on how sums are split."""
 
 import pytest
 import torch

@@ -43,9 +43,7 @@ def test_the_clipped_loss_equals_the_case_by_case_formula(old, low, high):
 
 def test_on_policy_the_gradient_is_that_of_plain_policy_gradient():
     logp = tensor(LOGP).requires_grad_()
-    found = clipped_surrogate(
-        logp, logp.detach(), tensor(ADVANTAGES), clip_low=0.2, clip_high=0.2
-    )
+    found = clipped_surrogate(logp, logp.detach(), tensor(ADVANTAGES), clip_low=0.2, clip_high=0.2)
     found.loss.sum().backward()
     torch.testing.assert_close(logp.grad, -tensor(ADVANTAGES))
     assert not found.clipped.any()
@@ -64,9 +62,7 @@ def test_clipped_tokens_have_no_gradient():
 def test_k3_is_nonnegative_zero_at_equality_and_has_the_right_gradient():
     logp = tensor(LOGP).requires_grad_()
     found = k3(logp, tensor(REFERENCE))
-    expected = [
-        math.exp(r - p) - (r - p) - 1 for p, r in zip(LOGP, REFERENCE, strict=True)
-    ]
+    expected = [math.exp(r - p) - (r - p) - 1 for p, r in zip(LOGP, REFERENCE, strict=True)]
     torch.testing.assert_close(found.detach(), tensor(expected))
     assert bool((found >= 0).all())
     assert float(found[1].detach()) == 0.0

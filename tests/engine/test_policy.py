@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from tests.engine.tiny import plain_copy, plain_logp, tiny_model
 from torch import nn
 
+from tests.engine.tiny import plain_copy, plain_logp, tiny_model
 from worldtune.engine.batch import Group, pack
 from worldtune.engine.policy import as_policy, token_stats
 

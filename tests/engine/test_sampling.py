@@ -33,7 +33,9 @@ def test_neighbouring_counters_are_not_correlated(axis):
     left, right = values[:-1] - 0.5, values[1:] - 0.5
     correlation = float((left * right).mean() * 12)
     assert abs(correlation) < 4 / NUM**0.5
-    shifted = counter_uniform(*[c + 1 if n != axis else c for n, c in zip(names, counters)])
+    shifted = counter_uniform(
+        *(torch.as_tensor(c) + (n != axis) for n, c in zip(names, counters, strict=True))
+    )
     other = float(((values - 0.5) * (shifted - 0.5)).mean() * 12)
     assert abs(other) < 4 / NUM**0.5
 
@@ -55,6 +57,11 @@ def test_a_draw_depends_on_its_counters_alone():
     prompts, samples = torch.tensor([9, 41, 3]), torch.tensor([0, 2, 2])
     among = counter_uniform(7, 3, prompts, samples, 6)
     assert float(among[1]) == float(alone[0])
+
+
+def test_plain_integers_join_the_device_of_the_tensors():
+    values = counter_uniform(1, 2, torch.arange(3, device="meta"), 4)
+    assert values.device.type == "meta"
 
 
 def test_counters_of_any_kind_and_sign_are_accepted():

@@ -71,9 +71,12 @@ def tiny_policy(architecture: str = "qwen2", **options: object) -> Policy:
 
 
 def plain_copy(model: PreTrainedModel) -> PreTrainedModel:
-    """The same weights in the unmodified model, with transformers' own attention."""
+    """The same weights in the unmodified model, with torch's own attention.
+
+    Not transformers' eager attention, whose softmax is float32 even in a float64 model.
+    """
     twin = copy.deepcopy(model)
-    twin.set_attn_implementation("eager")
+    twin.set_attn_implementation("sdpa")
     return twin
 
 

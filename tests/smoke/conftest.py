@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tests.smoke.runs import FinishedRun, run_chain
 
 RECORDING = "data/01_raw/web/transitions.parquet"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.processes import PROJECT, kedro_command, kedro_environment, run_kedro
 from tests.smoke.runs import FinishedRun
 

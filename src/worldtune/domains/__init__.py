@@ -11,7 +11,7 @@ DOMAINS = ("web",)
 
 
 def get_module(name: str, part: str) -> ModuleType:
-    """The module ``part`` (data, codec, view ...) of a domain. Raises KeyError for an unknown domain."""
+    """The module ``part`` (data, domain, view) of a domain. Raises KeyError for an unknown one."""
     if name not in DOMAINS:
         raise KeyError(f"unknown domain {name!r}; known: {', '.join(DOMAINS)}")
     return import_module(f"worldtune.domains.{name}.{part}")

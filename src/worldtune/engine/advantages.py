@@ -15,8 +15,8 @@ def group_advantages(rewards: Tensor, *, normalize_std: bool) -> Tensor:
 
     Args:
         rewards: [groups, samples].
-        normalize_std: divide by the group's standard deviation (unbiased); False leaves the scale of
-            the reward, which removes the bias towards easy and hard prompts (Dr. GRPO).
+        normalize_std: divide by the group's standard deviation (unbiased); False leaves the scale
+            of the reward, which removes the bias towards easy and hard prompts (Dr. GRPO).
 
     Returns:
         [groups, samples]; exactly 0 in groups without spread.

@@ -1,16 +1,16 @@
 """Attention over groups that share a prompt, without padding the linear layers.
 
-A batch is one long row of tokens: each prompt once, followed by the completions sampled from it. The
-model's own projections, norms and rotary embeddings run on that row; only attention needs to know who
-may see whom, and that is a ``Layout``. It is handed to any transformers model with the attention
-interface (Llama, Qwen2, Qwen3 ...) through the registered implementation ``worldtune``.
+A batch is one long row of tokens: each prompt once, followed by the completions sampled from it.
+The model's own projections, norms and rotary embeddings run on that row; only attention needs to
+know who may see whom, and that is a ``Layout``. It is handed to any transformers model with the
+attention interface (Llama, Qwen2, Qwen3 ...) through the registered implementation ``worldtune``.
 
-Exact, not approximate: a completion token attends to its whole prompt and to its own past, nothing else,
-as if every completion had its own copy of the prompt.
+Exact, not approximate: a completion token attends to its whole prompt and to its own past, nothing
+else, as if every completion had its own copy of the prompt.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +19,26 @@ from transformers import AttentionInterface
 
 IMPLEMENTATION = "worldtune"
 
+_NOT_SUPPORTED = ("sliding_window", "softcap", "s_aux")
+"""What some models ask of attention beyond the full softmax; ignoring it would be wrong."""
+
 
 class Layout(Protocol):
     """Which token of a forward pass attends to which."""
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-        """query [batch, heads, time, dim], key and value [batch, kv_heads, time, dim] -> [batch, time, heads, dim]."""
+        """Attend.
+
+        Args:
+            layer: index of the layer.
+            query: [batch, heads, time, dim].
+            key: [batch, kv_heads, time, dim].
+            value: like key.
+            scale: of the scores.
+
+        Returns:
+            [batch, time, heads, dim].
+        """
 
 
 def _dispatch(
@@ -37,9 +51,16 @@ def _dispatch(
     dropout: float = 0.0,
     *,
     layout: Layout,
-    **unused: Any,
+    **extra: Any,
 ) -> tuple[Tensor, None]:
-    return layout.attend(module.layer_idx, query, key, value, scaling), None
+    unknown = [name for name in _NOT_SUPPORTED if extra.get(name) is not None]
+    if unknown:
+        raise ValueError(
+            f"{type(module).__name__} asks for {' and '.join(unknown)}, which attention over "
+            "shared prompts does not do: take a model with full attention, such as Llama, Qwen2 or "
+            "Qwen3"
+        )
+    return layout.attend(cast("int", module.layer_idx), query, key, value, scaling), None
 
 
 AttentionInterface.register(IMPLEMENTATION, _dispatch)
@@ -57,10 +78,11 @@ class GroupLayout:
 
     Attributes:
         prompt_index: [groups, longest prompt] positions in the row; padding repeats position 0.
-        own_index: [completions, longest completion] likewise, for the completion tokens that are fed.
-        order: [time] where each token of the row is found in the concatenation of the two, flattened.
+        own_index: [completions, longest completion] likewise, for completion tokens that are fed.
+        order: [time] where each token of the row is found in the two, concatenated and flattened.
         group: [completions] the prompt that each completion belongs to.
-        mask: [completions, 1, longest completion, longest prompt + longest completion], True = visible.
+        mask: [completions, 1, longest completion, longest prompt + longest completion], True where
+            visible.
         store: keeps keys and values of the prompts per layer, for decoding.
     """
 
@@ -74,13 +96,20 @@ class GroupLayout:
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
         """See ``Layout.attend``; the batch is one row."""
         key, value = _repeat_heads(key, query), _repeat_heads(value, query)
-        prompt_k, prompt_v = self._take(key, self.prompt_index), self._take(value, self.prompt_index)
+        prompt_k, prompt_v = (
+            self._take(key, self.prompt_index),
+            self._take(value, self.prompt_index),
+        )
         if self.store is not None:
             self.store[layer] = (prompt_k, prompt_v)
         # Prompts are padded on the right, so that the causal rule alone hides the padding.
         parts = [
             scaled_dot_product_attention(
-                self._take(query, self.prompt_index), prompt_k, prompt_v, is_causal=True, scale=scale
+                self._take(query, self.prompt_index),
+                prompt_k,
+                prompt_v,
+                is_causal=True,
+                scale=scale,
             )
         ]
         if self.own_index.numel():
@@ -97,7 +126,8 @@ class GroupLayout:
     def _take(tensor: Tensor, index: Tensor) -> Tensor:
         """[1, heads, time, dim] at [rows, length] -> [rows, heads, length, dim]."""
         picked = tensor[0].transpose(0, 1)[index.flatten()]
-        return picked.unflatten(0, index.shape).transpose(1, 2)
+        rows: Tensor = picked.unflatten(0, index.shape)
+        return rows.transpose(1, 2)
 
 
 def group_layout(
@@ -139,18 +169,23 @@ def group_layout(
         ],
         dim=-1,
     )
-    tensors = (prompt_index, own_index, torch.cat(order), group_tensor, mask)
-    return GroupLayout(*(tensor.to(device) for tensor in tensors))
+    return GroupLayout(
+        prompt_index.to(device),
+        own_index.to(device),
+        torch.cat(order).to(device),
+        group_tensor.to(device),
+        mask.to(device),
+    )
 
 
 @dataclass
 class DecodeLayout:
-    """One new token per rollout: prompt keys are read once per group, own keys from a growing cache.
+    """One new token per rollout: prompt keys read once per group, own keys from a growing cache.
 
     Attributes:
         prompts: per layer, keys and values [groups, heads, longest prompt, dim].
         prompt_mask: [groups, 1, 1, longest prompt], 0 where a prompt token is, -inf at padding.
-        own: per layer, keys and values [groups * samples, heads, max_new, dim], filled up to ``time``.
+        own: per layer, keys and values [groups * samples, heads, max_new, dim], up to ``time``.
         time: tokens already in ``own``.
     """
 
@@ -188,7 +223,9 @@ class DecodeLayout:
         self.own = {i: (k[rows], v[rows]) for i, (k, v) in self.own.items()}
 
 
-def decode_layout(prefill: GroupLayout, lengths: Tensor, *, samples: int, max_new: int) -> DecodeLayout:
+def decode_layout(
+    prefill: GroupLayout, lengths: Tensor, *, samples: int, max_new: int
+) -> DecodeLayout:
     """The decoding state after a prefill pass that stored its keys and values."""
     if prefill.store is None:
         raise ValueError("the prefill pass must store its keys and values")

@@ -1,4 +1,4 @@
-"""From groups of completions to one packed row of tokens, and which hidden state scores which token."""
+"""From groups of completions to one packed row of tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,7 +104,7 @@ def pack(groups: Sequence[Group], *, device: torch.device) -> PackedBatch:
 
 
 def bins(groups: Sequence[Group], tokens_per_pass: int) -> list[list[Group]]:
-    """Split groups into passes of at most ``tokens_per_pass`` tokens (one group may exceed it alone).
+    """Split groups into passes of at most ``tokens_per_pass`` tokens, or of one larger group.
 
     Groups are sorted by prompt length first, because attention pads prompts within a pass.
     """

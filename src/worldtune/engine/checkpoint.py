@@ -1,8 +1,8 @@
 """Resumable training state: weights and optimiser tensors in safetensors, everything else in JSON.
 
-A state folder appears under its final name only when it is whole, and names the sha256 of its tensors.
-On resume the newest folder whose hash holds is taken; a damaged one is reported and the one before
-it used.
+A state folder appears under its final name only when it is whole, and names the sha256 of its
+tensors. On resume the newest folder whose hash holds is taken; a damaged one is reported and the
+one before it used.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ def load_state(folder: Path) -> TrainingState | None:
         try:
             record = json.loads((candidate / "state.json").read_text(encoding="utf-8"))
             whole = sha256_file(candidate / "state.safetensors") == record["sha256"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             whole = False
         if whole:
             tensors = load_file(candidate / "state.safetensors")
@@ -102,6 +102,6 @@ def restore(
         prefix = f"optimizer.{i}."
         for key, tensor in state.tensors.items():
             if key.startswith(prefix):
-                parameter, _, name = key.removeprefix(prefix).partition(".")
-                values.setdefault(int(parameter), {})[name] = tensor
+                number, _, name = key.removeprefix(prefix).partition(".")
+                values.setdefault(int(number), {})[name] = tensor
         optimizer.load_state_dict({"state": values, "param_groups": current["param_groups"]})

@@ -26,7 +26,9 @@ class ItemisedAnswer:
     def without_unsure(self, threshold: float) -> str:
         """The text without the items whose probability is below the threshold."""
         text = self.text
-        for (start, end), probability in reversed(list(zip(self.spans, self.probabilities, strict=True))):
+        for (start, end), probability in reversed(
+            list(zip(self.spans, self.probabilities, strict=True))
+        ):
             if probability < threshold:
                 text = text[:start] + text[end:]
         return text
@@ -39,7 +41,9 @@ def itemise(task: TextTask, completion: Completion) -> ItemisedAnswer:
     spans = sorted(task.domain.item_spans(text))
     probabilities = []
     for start, end in spans:
-        logp = [p for (a, b), p in zip(tokens, completion.logp, strict=True) if a < end and b > start]
+        logp = [
+            p for (a, b), p in zip(tokens, completion.logp, strict=True) if a < end and b > start
+        ]
         probabilities.append(math.exp(sum(logp)))
     return ItemisedAnswer(text, tuple(spans), tuple(probabilities))
 

@@ -112,7 +112,7 @@ def subset_masks(domain: Domain, rows: Sequence[Row]) -> dict[str, NDArray[np.bo
 
 
 def flatten(scores: Scores, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Column]:
-    """Every reported number of a model as a named column: f1, f1_changed, sampled_f1, best_of_n_f1 ..."""
+    """Every reported number as a named column: f1, f1_changed, sampled_f1, best_of_n_f1 ..."""
     columns: dict[str, Column] = {}
     for subset, mask in masks.items():
         suffix = f"_{subset}" if subset else ""
@@ -126,7 +126,7 @@ def flatten(scores: Scores, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str,
 def summarise_split(
     domain: Domain, rows: Sequence[Row], models: Mapping[str, Scores], *, resamples: int, seed: int
 ) -> dict[str, Any]:
-    """One split of evaluation.json: rows, means with 95 % intervals, paired gains of the primary metric."""
+    """One split of evaluation.json: rows, means with intervals, gains of the primary metric."""
     masks = subset_masks(domain, rows)
 
     def estimates(scores: Scores) -> dict[str, Any]:

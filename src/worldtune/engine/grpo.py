@@ -1,15 +1,17 @@
 """Reinforcement learning with verifiable rewards by GRPO, read top to bottom.
 
-sample -> score -> advantage -> loss -> step (paper, section 3.2; Shao et al., 2024). Each step samples a
-group of completions per prompt from the current policy, scores them with the domain's own metric,
-compares every completion with its group, and moves the policy towards the better ones within a clipped
-ratio. Tokens are averaged over the whole step, so that long and short completions count alike.
+sample -> score -> advantage -> loss -> step (paper, section 3.2; Shao et al., 2024). Each step
+samples a group of completions per prompt from the current policy, scores them with the domain's own
+metric, compares every completion with its group, and moves the policy towards the better ones
+within a clipped ratio. Tokens are averaged over the whole step, so that long and short completions
+count alike.
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,7 +20,7 @@ from worldtune.config import RlvrConfig
 from worldtune.contracts import Score
 from worldtune.engine.advantages import ZERO_SIGNAL, group_advantages
 from worldtune.engine.batch import Group, bins, pack
-from worldtune.engine.losses import clipped_surrogate, k3
+from worldtune.engine.losses import clipped_surrogate
 from worldtune.engine.optim import apply_update, build_optimizers, schedule_factor, set_rate
 from worldtune.engine.policy import Policy, token_stats
 from worldtune.engine.predict import Completion, completion_at, mean_primary_metric
@@ -113,7 +115,7 @@ def accumulate_policy_gradient(
     The loss is divided by the number of completion tokens of all the groups, not of one pass.
     """
     num_targets = sum(group.num_targets for group in groups)
-    entropy = "gradient" if config.entropy_coefficient else "value"
+    entropy: Literal["value", "gradient"] = "gradient" if config.entropy_coefficient else "value"
     sums = _Sums()
     for part in bins(groups, config.tokens_per_pass):
         batch = pack(part, device=policy.device)
@@ -215,7 +217,7 @@ def train_grpo(
         values = _reward_metrics(sampled) | _update(policy, reference, optimizers, groups, config)
         values["learning_rate"] = factor * config.optimizer.learning_rate
         seconds = time.perf_counter() - started
-        if config.validate_every and (step + 1) % config.validate_every == 0:
+        if run.is_validated(step):
             values["val/metric"] = mean_primary_metric(
                 engine, task, validation, max_new_tokens=config.max_new_tokens
             )

@@ -1,13 +1,15 @@
 """An initialisation that can copy: induction heads from the first step.
 
-A small transformer trained from scratch spends about a million tokens on a plateau before it learns to
-find and copy text of its prompt, which is most of what a world model does: nearly everything in the next
-state is in the current one. Here the first two layers start as such heads (Olsson et al., 2022):
+A small transformer trained from scratch spends about a million tokens on a plateau before it learns
+to find and copy text of its prompt, which is most of what a world model does: nearly everything in
+the next state is in the current one. Here the first two layers start as such heads (Olsson et al.,
+2022):
 
-* layer 0, head 0 attends to the previous token, by query and key biases alone (the rotary embedding turns
-  a constant query and key into a function of distance), and writes that token's embedding into a part of
-  the residual stream that embeddings leave free;
-* layer 1 looks for a place whose previous token equals the current one and copies what stands there.
+* layer 0, head 0 attends to the previous token, by query and key biases alone (the rotary embedding
+  turns a constant query and key into a function of distance), and writes that token's embedding
+  into a part of the residual stream that embeddings leave free;
+* layer 1 looks for a place whose previous token equals the current one and copies what stands
+  there.
 
 A few seconds of synthetic copying sharpen them. Nothing depends on data, and the result is an
 ordinary checkpoint of its architecture.
@@ -15,9 +17,10 @@ ordinary checkpoint of its architecture.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from worldtune.config import OptimizerConfig
@@ -49,12 +52,12 @@ class _Shape:
 
 def _orthogonal(rows: int, columns: int, generator: torch.Generator) -> Tensor:
     matrix = torch.randn(max(rows, columns), min(rows, columns), generator=generator)
-    q = torch.linalg.qr(matrix).Q
+    q: Tensor = torch.linalg.qr(matrix).Q
     return q if rows >= columns else q.T
 
 
 def _distance_biases(dim: int, theta: float, distance: int) -> tuple[Tensor, Tensor]:
-    """Query and key biases whose rotated product peaks where the key is ``distance`` tokens back."""
+    """Query and key biases whose product peaks where the key is ``distance`` tokens back."""
     half = dim // 2
     angle = distance * theta ** (-torch.arange(half) / half)
     amplitude = torch.zeros(half)
@@ -65,7 +68,7 @@ def _distance_biases(dim: int, theta: float, distance: int) -> tuple[Tensor, Ten
 
 
 @torch.no_grad()
-def _previous_token_head(attention: nn.Module, shape: _Shape, read: Tensor, theta: float) -> None:
+def _previous_token_head(attention: Any, shape: _Shape, read: Tensor, theta: float) -> None:
     """Head 0 writes ``read`` times the previous token's embedding into the free coordinates."""
     dim = shape.dim
     query, key = _distance_biases(dim, theta, distance=1)
@@ -79,8 +82,8 @@ def _previous_token_head(attention: nn.Module, shape: _Shape, read: Tensor, thet
 
 
 @torch.no_grad()
-def _matching_heads(attention: nn.Module, shape: _Shape, read: Tensor) -> None:
-    """Every head but the last finds "previous token = current token" and copies its share of the embedding."""
+def _matching_heads(attention: Any, shape: _Shape, read: Tensor) -> None:
+    """Heads find "previous token = current token" and copy their share of the embedding."""
     dim = shape.dim
     half = dim // 2
     # Fast rotary frequencies would blur the comparison over distance: only slow ones take part.
@@ -98,16 +101,20 @@ def _matching_heads(attention: nn.Module, shape: _Shape, read: Tensor) -> None:
 
 @torch.no_grad()
 def initialise(model: PreTrainedModel, *, seed: int) -> None:
-    """Overwrite a fresh Llama or Qwen2 (biased q, k, v; untied head; as many key as query heads)."""
+    """Overwrite a fresh Llama (biased q, k, v; untied head; as many key as query heads)."""
     config = model.config
-    shape = _Shape(config.hidden_size, config.num_attention_heads, config.hidden_size // config.num_attention_heads)
+    shape = _Shape(
+        config.hidden_size,
+        config.num_attention_heads,
+        config.hidden_size // config.num_attention_heads,
+    )
     generator = torch.Generator().manual_seed(seed)
-    embedding = model.get_input_embeddings().weight
+    embedding: Any = model.get_input_embeddings().weight
     values = torch.randn(embedding.shape, generator=generator)
     values[:, shape.free :] = 0.0
     embedding.copy_(values)
     model.get_output_embeddings().weight.copy_(values / math.sqrt(shape.width))
-    layers = model.base_model.layers
+    layers: Any = model.base_model.layers
     for layer in layers:
         for name, parameter in layer.named_parameters():
             if parameter.ndim == 2:

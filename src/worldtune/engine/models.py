@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import (
@@ -14,7 +14,6 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
-    Qwen2Config,
 )
 
 from worldtune.config import LoraConfig, PretrainedModelConfig, ScratchModelConfig
@@ -42,11 +41,9 @@ def build_scratch(
         "bos_token_id": None,
         "use_cache": True,
     }
-    hf_config = (
-        Qwen2Config(**shape)
-        if config.architecture == "qwen2"
-        else LlamaConfig(**shape, attention_bias=True)
-    )
+    # Llama, because AutoTokenizer takes a Llama folder's tokenizer as it is; for a Qwen2 folder it
+    # replaces the pre-tokenizer by Qwen's (transformers 5), which changes every id.
+    hf_config = LlamaConfig(**shape, attention_bias=True)
     model: PreTrainedModel = AutoModelForCausalLM.from_config(hf_config, dtype=torch.float32)
     if config.copy_steps:
         induction.initialise(model, seed=seed)
@@ -65,9 +62,17 @@ def load_model(path: str, *, dtype: torch.dtype = torch.float32) -> PreTrainedMo
 
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
     """Load a tokenizer; one without a padding token pads with its end-of-text token."""
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(path)
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"no tokenizer at {path!r}: {error}") from error
+    # transformers 5 makes an empty tokenizer up for a folder that has weights alone.
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise ValueError(f"no tokenizer at {path!r}: put its files beside the weights")
     if tokenizer.eos_token_id is None:
-        raise ValueError(f"the tokenizer at {path!r} has no end-of-text token, which ends an answer")
+        raise ValueError(
+            f"the tokenizer at {path!r} has no end-of-text token, which ends an answer"
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -89,18 +94,18 @@ def add_lora(model: PreTrainedModel, config: LoraConfig) -> PreTrainedModel:
     adapters = peft.LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
-        lora_dropout=config.dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    wrapped: PreTrainedModel = peft.get_peft_model(model, adapters)
-    return wrapped
+    # A wrapper that passes on all that a PreTrainedModel offers, without being one.
+    return cast("PreTrainedModel", peft.get_peft_model(model, adapters))
 
 
 def merged(model: PreTrainedModel) -> PreTrainedModel:
     """The plain model, adapters folded into its weights."""
-    if hasattr(model, "merge_and_unload"):
-        plain: PreTrainedModel = model.merge_and_unload()
+    adapted: Any = model
+    if hasattr(adapted, "merge_and_unload"):
+        plain: PreTrainedModel = adapted.merge_and_unload()
         return plain
     return model
 

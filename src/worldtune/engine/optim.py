@@ -1,8 +1,8 @@
 """Optimisers and the learning-rate schedule.
 
-Muon (Jordan et al., 2024; torch.optim.Muon) orthogonalises the update of every hidden matrix and learns
-small models from scratch in about half the steps of AdamW; embeddings, output layer, norms and biases
-stay with AdamW.
+Muon (Jordan et al., 2024; torch.optim.Muon) orthogonalises the update of every hidden matrix and
+learns small models from scratch in about half the steps of AdamW; embeddings, output layer, norms
+and biases stay with AdamW.
 """
 
 import math

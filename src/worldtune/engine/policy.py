@@ -1,7 +1,7 @@
-"""The policy: log-probabilities of completion tokens under any transformers causal language model."""
+"""The policy: log-probabilities of completion tokens under a causal language model."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -45,11 +45,14 @@ class Policy:
 
 def as_policy(model: PreTrainedModel) -> Policy:
     """Switch a model's attention to layouts. Raises ValueError where the architecture cannot."""
-    base: PreTrainedModel = model.get_base_model() if hasattr(model, "get_base_model") else model
+    adapted: Any = model
+    base: PreTrainedModel = (
+        adapted.get_base_model() if hasattr(adapted, "get_base_model") else model
+    )
     if not getattr(base, "_supports_attention_backend", False):
         raise ValueError(
-            f"{type(base).__name__} does not take its attention from transformers' attention interface; "
-            "use a model that does, such as Llama, Qwen2 or Qwen3"
+            f"{type(base).__name__} does not take its attention from transformers' attention "
+            "interface; use a model that does, such as Llama, Qwen2 or Qwen3"
         )
     base.set_attn_implementation(IMPLEMENTATION)
     return Policy(model=model, trunk=base.base_model, head=base.get_output_embeddings())

@@ -16,7 +16,7 @@ _ROWS_PER_CALL = 256
 
 @dataclass(frozen=True)
 class Completion:
-    """One completion: token ids, log-probability of each in nats, and whether it ended by itself."""
+    """One completion: token ids, their log-probabilities in nats, whether it ended by itself."""
 
     ids: tuple[int, ...]
     logp: tuple[float, ...]

@@ -1,8 +1,8 @@
 """Rollouts: completions sampled from the policy, several per prompt, each prompt encoded once.
 
 Text and visual tokens alike: a ``GenPlan`` may force tokens (actions between frames), restrict the
-vocabulary per position and fix the length. ``RolloutEngine`` is the seam behind which another engine
-may stand; ``BuiltinRollouts`` is ours.
+vocabulary per position and fix the length. ``RolloutEngine`` is the seam behind which another
+engine may stand; ``BuiltinRollouts`` is ours.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from torch import nn
 
 from worldtune.config import RunConfig
 from worldtune.engine.checkpoint import load_state, restore, save_state
@@ -20,7 +20,7 @@ def shuffled(count: int, *, seed: int, epoch: int) -> list[int]:
 
 
 def batch_indices(step: int, *, count: int, size: int, seed: int) -> list[int]:
-    """Rows of a step: passes through shuffled epochs one after another, none left out at the seam."""
+    """Rows of a step: shuffled epochs one after another, none left out at the seam."""
     first = step * size
     places = range(first, first + size)
     epochs = {place // count for place in places}
@@ -40,7 +40,7 @@ class Run:
     folder: Path
     steps: int
     config: RunConfig
-    model: PreTrainedModel
+    model: nn.Module
     optimizers: Sequence[torch.optim.Optimizer]
     shown: tuple[str, ...]
     totals: dict[str, float] = field(default_factory=dict)
@@ -60,6 +60,11 @@ class Run:
         yield from range(self.first_step, self.steps)
         progress.close()
         self._log.close()
+
+    def is_validated(self, step: int) -> bool:
+        """Whether to validate after this step; the last one is validated by the summary."""
+        every, done = self.config.validate_every, step + 1
+        return bool(every) and done % every == 0 and done < self.steps
 
     def record(self, step: int, values: Mapping[str, Any], *, seconds: float, tokens: int) -> None:
         """Log a finished step; ``seconds`` and ``tokens`` add up to the run's totals."""

@@ -1,7 +1,8 @@
 """Drawing tokens: a uniform number by counter, mapped through the inverse of the distribution.
 
-Each draw is a function of (seed, step, prompt, sample, position) alone, so that a rollout is the same
-whatever else is in the batch, however many processes share the work and wherever a run was resumed.
+Each draw is a function of (seed, step, prompt, sample, position) alone, so that a rollout is the
+same whatever else is in the batch, however many processes share the work and wherever a run was
+resumed.
 """
 
 from dataclasses import dataclass
@@ -43,10 +44,11 @@ def _mix(x: Tensor) -> Tensor:
 
 def counter_uniform(*counters: Tensor | int) -> Tensor:
     """Uniform numbers in [0, 1), float64, from integer counters that broadcast to one shape."""
-    state = torch.zeros((), dtype=torch.long)
+    device = next((c.device for c in counters if isinstance(c, Tensor)), None)
+    state = torch.zeros((), dtype=torch.long, device=device)
     for counter in counters:
-        value = torch.as_tensor(counter, dtype=torch.long)
-        state = _mix(state.to(value.device) + _GOLDEN ^ _mix(value + _GOLDEN))
+        value = torch.as_tensor(counter, dtype=torch.long, device=device)
+        state = _mix(state + _GOLDEN ^ _mix(value + _GOLDEN))
     return _shift_right(state, 11).double() * 2.0**-53
 
 
@@ -59,6 +61,7 @@ def _restrict(logits: Tensor, sampling: Sampling) -> Tensor:
         ordered, index = logits.sort(dim=-1, descending=True)
         probs = ordered.softmax(dim=-1)
         outside = probs.cumsum(dim=-1) - probs >= sampling.top_p
+        outside[..., 0] = False
         logits = logits.masked_fill(outside.scatter(-1, index, outside), float("-inf"))
     return logits
 

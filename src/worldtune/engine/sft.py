@@ -1,7 +1,7 @@
 """Supervised fine-tuning: the likelihood of the true completion, nothing else.
 
-The prompt is context and bears no loss; the loss of a step is the mean over all its completion tokens,
-however the batch was split into passes.
+The prompt is context and bears no loss; the loss of a step is the mean over all its completion
+tokens, however the batch was split into passes.
 """
 
 import time
@@ -18,7 +18,9 @@ from worldtune.engine.run import Run, batch_indices
 from worldtune.engine.text_task import Example, TextTask
 
 
-def accumulate_likelihood(policy: Policy, examples: Sequence[Example], *, tokens_per_pass: int) -> float:
+def accumulate_likelihood(
+    policy: Policy, examples: Sequence[Example], *, tokens_per_pass: int
+) -> float:
     """Add the gradient of the mean negative log-likelihood; returns that mean, nats per token."""
     groups = [Group(e.prompt, [e.target]) for e in examples]
     num_targets = sum(group.num_targets for group in groups)
@@ -68,16 +70,10 @@ def train_sft(
             "tokens": tokens,
         }
         seconds = time.perf_counter() - started
-        if _is_due(step, config):
+        if run.is_validated(step):
             values["val/metric"] = mean_primary_metric(
                 engine, task, validation, max_new_tokens=config.max_new_tokens
             )
         run.record(step, values, seconds=seconds, tokens=tokens)
     final = mean_primary_metric(engine, task, validation, max_new_tokens=config.max_new_tokens)
     return {"val/metric": final, "steps": config.steps, **run.totals}
-
-
-def _is_due(step: int, config: SftConfig) -> bool:
-    """Whether this step is validated; the last one is validated by the summary."""
-    every, done = config.validate_every, step + 1
-    return bool(every) and done % every == 0 and done < config.steps

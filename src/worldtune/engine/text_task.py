@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
@@ -65,7 +66,8 @@ class TextTask:
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of a completion without special tokens."""
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
+        tokenizer: Any = self.tokenizer  # typed for batches too, and for lists alone
+        text: str = tokenizer.decode(ids, skip_special_tokens=True)
         return text
 
     def score(self, example: Example, ids: Sequence[int]) -> Score:
@@ -74,7 +76,8 @@ class TextTask:
 
     def token_spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
         """Character span of each token in ``text(ids)``; special tokens are empty."""
-        # Byte-level pieces may split a character: prefixes are decoded, so that spans always add up.
+        # Byte-level pieces may split a character: prefixes are decoded, so that spans always add
+        # up.
         ends = [len(self.text(ids[: i + 1])) for i in range(len(ids))]
         return list(pairwise([0, *accumulate(ends, max)]))
 

@@ -1,7 +1,8 @@
 """A tokenizer trained on a domain's own text, in Hugging Face format.
 
-Byte-level BPE over pre-tokens that the domain defines: frequent ids, words and numbers become one token
-each, everything else falls back to smaller pieces, down to bytes, so that any text round-trips.
+Byte-level BPE over pre-tokens that the domain defines: frequent ids, words and numbers become one
+token each, everything else falls back to smaller pieces, down to bytes, so that any text
+round-trips.
 """
 
 from collections.abc import Iterable

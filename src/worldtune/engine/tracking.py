@@ -33,7 +33,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 class MetricsLog:
-    """One JSON object per step, appended and flushed, so that a killed run loses at most one line."""
+    """One JSON object per step, appended and flushed: a killed run loses at most one line."""
 
     def __init__(self, path: Path, *, first_step: int) -> None:
         """Open the log; lines from ``first_step`` on (of an interrupted run) are dropped."""

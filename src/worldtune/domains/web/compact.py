@@ -1,34 +1,41 @@
 r"""The compact layout for small models: short text in which every id, word and number is one token.
 
-A page line is ``[id] role name words | key: value``, led by one space so that an id is the same token
-everywhere; quotes are left out. The prompt states the action before and after the page: before, so that
-a causal model knows the acted-on element when it reads it; after, to start the answer. The
-answer has three sections in the paper's order, ``+`` new, ``-`` deleted, ``~`` updated. Deleted items
-are ids, updated items only what changes; ``decode`` restores the full lines from the page. A line that
-this shorthand cannot restore exactly is written in full behind ``=``. Objective and previous action are
-left out: in the recorded data they do not help and cost a fifth of the tokens.
+A page line is ``[n] role name words | key: value``, led by one space so that a number is the same
+token everywhere; quotes are left out. Elements are renumbered 1, 2, 3 ... in document order and new
+ones go on from there, so that numbers mean the same on every page, however long an episode has run;
+``decode`` gives the page's own ids back. The prompt states the action before and after the page:
+before, so that a causal model knows the acted-on element when it reads it; after, to start the
+answer; both times with the element's own line, so that the model need not look it up. The answer
+has three sections in the paper's order, ``+`` new, ``-`` deleted, ``~`` updated. Deleted items are
+numbers, updated items only what changes; ``decode`` restores the full lines from the page. A line
+that this shorthand cannot restore exactly is written in full, with its own id, behind ``=``.
+Objective and previous action are left out: in the recorded data they do not help and cost a fifth
+of the tokens.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import islice
-from types import MappingProxyType
 
 from worldtune.contracts import Row
 from worldtune.domains.web.metrics import truth
 from worldtune.domains.web.tree import Changes, Node, TreeError, parse_line, parse_tree
 
-MAX_ANSWER_CHARS = 65_536
-"""Longer answers are malformed: a thousand lines, far beyond any page that fits the context."""
-MAX_SECTION_ENTRIES = 4_096
+MAX_ANSWER_CHARS = 32_768
+"""Longer answers are malformed: five hundred full lines, beyond any page that fits the context."""
+MAX_SECTION_ENTRIES = 2_048
 """Sections with more entries are malformed, so that the time to read an answer is bounded."""
 
 _ENTRY = re.compile(r"[^\n]+")
 _DELETED_ENTRY = re.compile(r"=[^\n]+|\S+")
 _ID = re.compile(r"\[([0-9]{1,9})\]")
 _SHORT = re.compile(r"\[([0-9]{1,9})\](?: ([^|\n]+?))?(?: \|( [^|\n]+))?")
-_PAIR = re.compile(r" ([A-Za-z][\w-]*)(?:: (\S+)|= ([^|\n]*?)|(-))(?= [A-Za-z][\w-]*(?:: |= |-(?: |$))|$)")
+_PAIR = re.compile(
+    r" ([A-Za-z][\w-]*)(?:: (\S+)|= ([^|\n]*?)|(-))(?= [A-Za-z][\w-]*(?:: |= |-(?: |$))|$)"
+)
+_TARGET = re.compile(r"\A(click|hover|type|select) \[(\d{1,9})\]")
 _ACTION_TEXT = re.compile(r"\A(type|select) \[(\d+)\] \[(.*?)\](?: \[([01])\])?\Z", re.DOTALL)
 
 
@@ -55,20 +62,64 @@ def _read_pairs(text: str) -> list[tuple[str, str | None]] | None:
     return pairs if position == len(text) else None
 
 
-@lru_cache(maxsize=16_384)
-def write_line(line: str) -> str:
-    """A full line in short form, or in full behind ``=`` where the short form would lose something."""
+@dataclass(frozen=True, eq=False)
+class _Page:
+    """The elements of a page and their numbers.
+
+    nodes: by id, in document order. numbers: id -> 1, 2, 3 ... next_id: the id of the first new
+    element, which gets the number after the last.
+    """
+
+    nodes: Mapping[int, Node]
+    numbers: Mapping[int, int]
+    next_id: int
+
+    def number(self, element_id: int) -> int | None:
+        """The number of an element of the page or of a new one; None for ids that are neither."""
+        known = self.numbers.get(element_id)
+        if known is not None or element_id < self.next_id:
+            return known
+        return element_id - self.next_id + 1 + len(self.nodes)
+
+    def node(self, number: int) -> Node | None:
+        """The element with this number, None if it is not on the page."""
+        return self.nodes[self._ids[number - 1]] if 1 <= number <= len(self.nodes) else None
+
+    def element_id(self, number: int) -> int:
+        """The id behind a number."""
+        node = self.node(number)
+        return node.id if node else max(0, self.next_id + number - 1 - len(self.nodes))
+
+    @cached_property
+    def _ids(self) -> list[int]:
+        return list(self.nodes)
+
+
+@lru_cache(maxsize=1024)
+def _read_page(observation: str, next_id: int) -> _Page:
+    nodes = {node.id: node for node in parse_tree(observation)}
+    return _Page(nodes, {key: i for i, key in enumerate(nodes, start=1)}, next_id)
+
+
+def _page(row: Row) -> _Page:
+    """The page of a row; cached, because every completion of a group reads it."""
+    return _read_page(row["observation"], int(row["next_id"]))
+
+
+def write_line(line: str, page: _Page) -> str:
+    """A full line in short form, or in full behind ``=`` where that would lose something."""
     try:
         node = parse_line(line)
     except TreeError:
         return f"={line}"
+    number = page.number(node.id)
     name = f" {node.name}" if node.name else ""
-    short = f"[{node.id}] {node.role}{name}{_write_pairs(node.attributes)}"
-    return short if read_line(short.strip(" ")) == line else f"={line}"
+    short = f"[{number}] {node.role}{name}{_write_pairs(node.attributes)}"
+    return short if read_line(short.strip(" "), page) == line else f"={line}"
 
 
-def read_line(entry: str) -> str:
-    """The full line behind an entry of the new section; text that is no entry is returned as it is."""
+def read_line(entry: str, page: _Page) -> str:
+    """The full line behind an entry of the new section; other text is returned as it is."""
     if entry.startswith("="):
         return entry[1:]
     match = _SHORT.fullmatch(entry)
@@ -77,15 +128,15 @@ def read_line(entry: str) -> str:
         return entry
     role, _, name = match[2].partition(" ")
     attributes = tuple((key, value) for key, value in pairs if value is not None)
-    return Node(int(match[1]), role, name, attributes).line
+    return Node(page.element_id(int(match[1])), role, name, attributes).line
 
 
-def _write_update(line: str, page: Mapping[int, Node]) -> str:
+def _write_update(line: str, page: _Page) -> str:
     try:
         node = parse_line(line)
     except TreeError:
         return f"={line}"
-    old = page.get(node.id)
+    old = page.nodes.get(node.id)
     if old is None:
         return f"={line}"
     before, after = dict(old.attributes), dict(node.attributes)
@@ -93,27 +144,21 @@ def _write_update(line: str, page: Mapping[int, Node]) -> str:
     changed = _write_pairs((k, v) for k, v in after.items() if before.get(k) != v)
     name = f" {node.name}" if node.name != old.name else ""
     pairs = (changed or (" |" if removed else "")) + removed
-    short = f"[{node.id}]{name}{pairs}"
+    short = f"[{page.number(node.id)}]{name}{pairs}"
     return short if _read_update(short.strip(" "), page) == line else f"={line}"
 
 
-def _read_update(entry: str, page: Mapping[int, Node]) -> str:
+def _read_update(entry: str, page: _Page) -> str:
     if entry.startswith("="):
         return entry[1:]
     match = _SHORT.fullmatch(entry)
     pairs = _read_pairs(match[3] or "") if match else None
-    old = page.get(int(match[1])) if match else None
+    old = page.node(int(match[1])) if match else None
     if match is None or pairs is None or old is None:
         return entry
-    attributes: dict[str, str | None] = dict(old.attributes) | dict(pairs)
+    attributes: dict[str, str | None] = {**dict(old.attributes), **dict(pairs)}
     kept = tuple((key, value) for key, value in attributes.items() if value is not None)
     return Node(old.id, old.role, match[2] if match[2] else old.name, kept).line
-
-
-@lru_cache(maxsize=1024)
-def _page(observation: str) -> Mapping[int, Node]:
-    """Elements by id in document order; cached, because every completion of a group reads it."""
-    return MappingProxyType({node.id: node for node in parse_tree(observation)})
 
 
 def _short_action(action: str) -> str:
@@ -122,8 +167,9 @@ def _short_action(action: str) -> str:
         verb, target, text, enter = match.groups()
         # WebArena presses Enter unless told not to.
         presses_enter = verb == "type" and enter != "0"
-        return f"{verb} [{target}] {text}{' enter' if presses_enter else ''}"
-    return re.sub(r"\Agoto \[(.*)\]\Z", lambda m: f"goto {_short_url(m[1])}", action, flags=re.DOTALL)
+        return f"{verb} [{target}] with {text}{' enter' if presses_enter else ''}"
+    page = re.fullmatch(r"goto \[(.*)\]", action, re.DOTALL)
+    return f"goto {_short_url(page[1])}" if page else action
 
 
 def _short_url(url: str) -> str:
@@ -131,22 +177,31 @@ def _short_url(url: str) -> str:
     return " ".join(part.removesuffix(".html") for part in path.split("/") if part)
 
 
+def _ask(row: Row, page: _Page) -> str:
+    """The action, with the line of the element that it acts on."""
+    action = _short_action(row["action"])
+    target = _TARGET.match(action)
+    node = page.nodes.get(int(target[2])) if target else None
+    if target is not None and node is not None:
+        action = f"{target[1]} {write_line(node.line, page)}{action[target.end() :]}"
+    return f" {action}"
+
+
 def prompt(row: Row) -> str:
     """The page and the action as short text; it ends where the answer begins."""
-    ask = f" {_short_action(row['action'])} next [{row['next_id']}]"
-    page = "".join(
-        "\n" + "\t" * node.depth + " " + write_line(node.line) for node in _page(row["observation"]).values()
-    )
-    return f" {_short_url(row['url'])}\n{ask}{page}\n{ask}\n"
+    page = _page(row)
+    ask = _ask(row, page)
+    lines = ("\t" * node.depth + " " + write_line(node.line, page) for node in page.nodes.values())
+    return "\n".join((f" {_short_url(row['url'])}", ask, *lines, ask, ""))
 
 
 def completion(row: Row) -> str:
     """The true changes as an answer; ``decode`` gives them back exactly."""
     true = truth(row)
-    page = _page(row["observation"])
-    lines = {node.line: node.id for node in page.values()}
-    deleted = (f"[{lines[line]}]" if line in lines else f"={line}" for line in true.deleted)
-    new = (write_line(line) for line in true.new)
+    page = _page(row)
+    numbers = {node.line: page.numbers[node.id] for node in page.nodes.values()}
+    deleted = (f"[{numbers[line]}]" if line in numbers else f"={line}" for line in true.deleted)
+    new = (write_line(line, page) for line in true.new)
     updated = (_write_update(line, page) for line in true.updated)
     return f"+{_join(new)}\n-{_join(deleted, inline=True)}\n~{_join(updated)}"
 
@@ -164,7 +219,7 @@ def _entry_spans(completion: str) -> list[list[tuple[int, int]]] | None:
     """Character spans of the entries of the three sections, None if the answer is malformed."""
     if len(completion) > MAX_ANSWER_CHARS or not completion.startswith("+"):
         return None
-    # The first line that opens with the sign ends the section; a lazy regex would be quadratic here.
+    # The first line that opens with the sign ends the section; a lazy regex would be quadratic.
     deleted = completion.find("\n-")
     updated = completion.find("\n~", deleted + 1)
     if deleted < 0 or updated < 0:
@@ -189,21 +244,21 @@ def decode(row: Row, completion: str) -> Changes | None:
     spans = _entry_spans(completion)
     if spans is None:
         return None
-    page = _page(row["observation"])
+    page = _page(row)
     new, deleted, updated = (
         [completion[start:end].strip(" ") for start, end in section] for section in spans
     )
     return Changes(
-        new=tuple(read_line(entry) for entry in new),
+        new=tuple(read_line(entry, page) for entry in new),
         deleted=tuple(_read_deleted(entry, page) for entry in deleted),
         updated=tuple(_read_update(entry, page) for entry in updated),
     )
 
 
-def _read_deleted(entry: str, page: Mapping[int, Node]) -> str:
-    """The line of a deleted id; what is no id of the page stays itself, a wrong item."""
+def _read_deleted(entry: str, page: _Page) -> str:
+    """The line behind a deleted number; other text stays itself, a wrong item."""
     if entry.startswith("="):
         return entry[1:]
     match = _ID.fullmatch(entry)
-    node = page.get(int(match[1])) if match else None
+    node = page.node(int(match[1])) if match else None
     return node.line if node else entry

@@ -9,7 +9,8 @@ from worldtune.domains.web.tree import Changes
 
 def truth(row: Row) -> Changes:
     """The true changes of a row."""
-    return Changes(tuple(row["new_items"]), tuple(row["deleted_items"]), tuple(row["updated_items"]))
+    new, deleted, updated = row["new_items"], row["deleted_items"], row["updated_items"]
+    return Changes(tuple(new), tuple(deleted), tuple(updated))
 
 
 def _overlap(predicted: Iterable[str], true: Iterable[str]) -> int:
@@ -19,8 +20,9 @@ def _overlap(predicted: Iterable[str], true: Iterable[str]) -> int:
 def metrics(prediction: Changes | None, true: Changes) -> dict[str, float]:
     """Compare item lines section by section, pooled over the three sections; all values in [0, 1].
 
-    Lines match only if equal. A line that is predicted twice is right at most once, and once wrong. Two empty changes agree
-    perfectly; an empty and a non-empty one not at all; an unreadable prediction (None) scores 0.
+    Lines match only if equal. A line that is predicted twice counts once as right; its repeat is a
+    wrong item. Two empty changes agree perfectly; an empty and a non-empty one not at all; an
+    unreadable prediction (None) scores 0.
     """
     if prediction is None:
         return {"precision": 0.0, "recall": 0.0, "f1": 0.0, "exact": 0.0}

@@ -27,7 +27,7 @@ def _reference_sets(text: str) -> list[set[str]]:
     for line in text.split("\n"):
         stripped = line.strip()
         if stripped.startswith(_HEADERS):
-            current = next(s for s, name in zip(sections, _HEADERS, strict=True) if stripped.startswith(name))
+            current = sections[next(i for i, h in enumerate(_HEADERS) if stripped.startswith(h))]
         elif stripped and current is not None:
             current.add(stripped)
     return sections

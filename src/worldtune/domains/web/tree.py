@@ -1,9 +1,10 @@
 """Accessibility-tree text: one line per element, and the difference between two trees.
 
-A page is text in the form that WebArena made common: ``[id] role 'name' key: value`` per element, one
-tab of indentation per level, optionally headed by a ``Tab 0 (current): title`` line. A transition is
-described by three lists of such lines without indentation (new, deleted, updated). This module is
-the only place that knows this grammar; it knows nothing of prompts, rewards or browsers.
+A page is text in the form that WebArena made common: ``[id] role 'name' key: value`` per element,
+one tab of indentation per level, optionally headed by a ``Tab 0 (current): title`` line. A
+transition is described by three lists of such lines without indentation (new, deleted, updated).
+This module is the only place that knows this grammar; it knows nothing of prompts, rewards or
+browsers.
 """
 
 import re
@@ -16,7 +17,7 @@ MAX_LINE_CHARS = 4_000
 
 _LINE = re.compile(
     r"\[(?P<id>0|[1-9][0-9]{0,8})\] (?P<role>[^\s']+) '(?P<name>.*?)'"
-    r"(?P<attributes>(?: [A-Za-z][\w-]*: (?:'[^'\n]*'|[^\s']\S*(?: (?![\w-]+: )[^\s']+)*))*)"
+    r"(?P<attributes>(?: [A-Za-z][\w-]*+: (?:'[^'\n]*+'|[^\s']\S*+(?: (?![\w-]+: )[^\s']++)*+))*+)"
 )
 _ATTRIBUTE = re.compile(r" ([A-Za-z][\w-]*): ('[^'\n]*'|[^\s']\S*(?: (?![\w-]+: )[^\s']+)*)")
 
@@ -66,13 +67,15 @@ def parse_line(line: str) -> Node:
     body = line.lstrip("\t")
     match = _LINE.fullmatch(body) if len(body) <= MAX_LINE_CHARS else None
     if match is None:
-        raise TreeError(f"not an element line: {body[:80]!r} (expected: [id] role 'name' key: value)")
+        raise TreeError(
+            f"not an element line: {body[:80]!r} (expected: [id] role 'name' key: value)"
+        )
     attributes = tuple(_ATTRIBUTE.findall(match["attributes"]))
     return Node(int(match["id"]), match["role"], match["name"], attributes, len(line) - len(body))
 
 
 def parse_tree(text: str) -> list[Node]:
-    """Read a page in document order. Raises TreeError on a bad line, a repeated id or no element."""
+    """Read a page in document order. Raises TreeError: bad line, repeated id or no element."""
     lines = [line for line in text.split("\n") if line.strip()]
     nodes = [parse_line(line) for line in lines if not line.startswith("Tab ")]
     if not nodes:
@@ -86,7 +89,10 @@ def parse_tree(text: str) -> list[Node]:
 
 
 def diff(before: Iterable[Node], after: Iterable[Node]) -> Changes:
-    """Compare two pages by id: new and updated lines in the order of ``after``, deleted in that of ``before``."""
+    """Compare two pages by id.
+
+    New and updated lines are in the order of ``after``, deleted ones in that of ``before``.
+    """
     old = {node.id: node.line for node in before}
     current = {node.id: node.line for node in after}
     return Changes(

@@ -26,16 +26,17 @@ You are given:
 - URL: the address of the page
 - OBJECTIVE: what the user wants to achieve
 - PREVIOUS ACTION: the action that led to this page
-- CURRENT OBSERVATION: the page as an accessibility tree, one element per line: [id] role 'name' key: value
+- CURRENT OBSERVATION: the page as an accessibility tree, one element per line: \
+[id] role 'name' key: value
 - CURRENT ACTION: the action to simulate
 
-Actions: click [id]; type [id] [text] [1 presses Enter, 0 does not]; select [id] [option]; hover [id]; \
-press [keys]; scroll [up or down]; new_tab; tab_focus [index]; close_tab; goto [url]; go_back; go_forward; \
-stop [answer].
+Actions: click [id]; type [id] [text] [1 presses Enter, 0 does not]; select [id] [option]; \
+hover [id]; press [keys]; scroll [up or down]; new_tab; tab_focus [index]; close_tab; goto [url]; \
+go_back; go_forward; stop [answer].
 
-Answer with the elements that appear, disappear or change, one per line, in three sections. Write every \
-element as it stands on the page, without indentation; elements that change are written as they are \
-afterwards. Write None in a section without elements. For example:
+Answer with the elements that appear, disappear or change, one per line, in three sections. Write \
+every element as it stands on the page, without indentation; elements that change are written as \
+they are afterwards. Write None in a section without elements. For example:
 
 New items:
 [31] StaticText 'Added to cart'
@@ -92,7 +93,8 @@ def _section_starts(completion: str) -> list[tuple[int, int]] | None:
     starts: list[tuple[int, int]] = []
     for header in reversed(_SECTIONS):
         found = None
-        for match in re.finditer(rf"^[ \t]*{header}[ \t]*$", completion[answer_from:end], re.MULTILINE):
+        pattern = rf"^[ \t]*{header}[ \t]*\r?$"
+        for match in re.finditer(pattern, completion[answer_from:end], re.MULTILINE):
             found = match
         if found is None:
             return None

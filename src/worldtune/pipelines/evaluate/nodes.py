@@ -98,7 +98,10 @@ def write_report(
         for stage, folder in {"sft": sft_run, "rlvr": rlvr_run}.items()
     }
     facts = {
-        "data": {"rows": ingest_report["counts"]["rows_out"], "train_rows": sft_metrics["train_rows"]},
+        "data": {
+            "rows": ingest_report["counts"]["rows_out"],
+            "train_rows": sft_metrics["train_rows"],
+        },
         "model": {name: sft_metrics[name] for name in ("parameters", "vocabulary")},
         "sft": {name: sft_metrics[name] for name in ("steps", "tokens", "val/metric", "wall_s")},
         "rlvr": {name: rlvr_metrics[name] for name in ("steps", "tokens", "val/metric", "wall_s")},

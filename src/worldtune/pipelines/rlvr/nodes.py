@@ -21,7 +21,7 @@ def train_rlvr(
     seed: int,
     domain: str,
 ) -> tuple[str, dict[str, Any]]:
-    """Train by GRPO from the SFT checkpoint; returns the checkpoint's path and the run's metrics."""
+    """Train by GRPO from the SFT checkpoint; returns the new checkpoint's path and metrics."""
     spec = worker.RunSpec(
         stage="rlvr",
         domain=domain,

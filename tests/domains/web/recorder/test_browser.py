@@ -67,10 +67,11 @@ def as_shipped(
         }
         for row in chosen.to_dict("records")
     ]
+    expected.sort(key=lambda row: str(row["row_id"]))
     ids = {row["row_id"] for row in expected}
     found = [
         {name: value for name, value in asdict(row).items() if name != "browser"}
-        for row in rows
+        for row in sorted(rows, key=lambda row: row.row_id)
         if row.row_id in ids
     ]
     return expected, found

@@ -13,7 +13,7 @@ from worldtune.domains.web.recorder.server import find_miniwob
 
 SUMMARY = "Record web transitions: mini-sites and MiniWoB++ tasks in a local Chromium."
 DEFAULT_OUT = Path("data/01_raw/web")
-DEFAULT_SEEDS = "0-69"
+DEFAULT_SEEDS = "0-55"
 DEFAULT_MINIWOB_SEEDS = "0-9"
 
 

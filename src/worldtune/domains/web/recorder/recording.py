@@ -21,7 +21,7 @@ MAX_DIFF_TOKENS_EST = 160
 """Longer rows are left out: the embedded model reads a few hundred tokens."""
 MAX_UNCHANGED_SHARE = 0.2
 """Per site and split. Clicks that do nothing are common; a model would learn to say just that."""
-MAX_FOREIGN_ROWS = 70
+MAX_FOREIGN_ROWS = 50
 """Per MiniWoB++ family: many of them are little but fields to fill in."""
 ZSTD_LEVEL = 19
 
