@@ -30,6 +30,7 @@ from worldtune.config import (
     task_config,
 )
 from worldtune.domains import get_domain
+from worldtune.engine.tracking import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,9 +97,13 @@ def _fingerprint(folder: Path, spec: RunSpec) -> str:
         files += sorted(Path(start).glob("*.safetensors"))
     for file in files:
         digest.update(file.name.encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+        digest.update(bytes.fromhex(_sha256(file)))
     digest.update(f"{__version__} {torch.__version__} {transformers.__version__}".encode())
     return digest.hexdigest()
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def run(folder: Path) -> dict[str, Any]:
@@ -118,8 +123,6 @@ def run(folder: Path) -> dict[str, Any]:
     metrics = _train(folder, spec, label)
     metrics["stage_s"] = time.perf_counter() - started
     result = {"model": str(folder / "model"), "metrics": metrics, "fingerprint": fingerprint}
-    from worldtune.engine.tracking import write_json  # noqa: PLC0415
-
     write_json(folder / "result.json", result)
     shutil.rmtree(folder / "resume", ignore_errors=True)
     return result
@@ -200,6 +203,7 @@ def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
         "vocabulary": len(tokenizer),
         "train_rows": len(train),
         "val_rows": len(validation),
+        "train_sha256": _sha256(folder / "inputs" / "train.parquet"),
     }
     card = models.model_card(spec.model_dump(mode="json"), facts)
     models.save_checkpoint(folder / "model", plain, tokenizer, card=card)
