@@ -1,9 +1,7 @@
 """Node of stage compare: RLVR beside its controls over several seeds."""
 
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from worldtune.config import (
     CompareConfig,
@@ -15,13 +13,16 @@ from worldtune.config import (
     task_config,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def compare_methods(
     *,
-    train_set: pd.DataFrame,
-    val_set: pd.DataFrame,
-    test_iid_set: pd.DataFrame,
-    test_unseen_set: pd.DataFrame,
+    train_set: "pd.DataFrame",
+    val_set: "pd.DataFrame",
+    test_iid_set: "pd.DataFrame",
+    test_unseen_set: "pd.DataFrame",
     run_dir: str,
     task: dict[str, Any],
     model: ModelConfig,

@@ -2,18 +2,19 @@
 
 import time
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from worldtune.config import ComputeConfig, EvaluateConfig, task_config
 from worldtune.domains import get_domain, get_module
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def evaluate_models(
     *,
-    test_iid_set: pd.DataFrame,
-    test_unseen_set: pd.DataFrame,
+    test_iid_set: "pd.DataFrame",
+    test_unseen_set: "pd.DataFrame",
     sft_model: str,
     rlvr_model: str,
     ingest_report: dict[str, Any],
@@ -24,7 +25,7 @@ def evaluate_models(
     compute: ComputeConfig,
     seed: int,
     domain: str,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> tuple["pd.DataFrame", dict[str, Any]]:
     """Copy, SFT and RLVR on both test splits: every greedy answer, and evaluation.json."""
     from worldtune import inference  # noqa: PLC0415 - imports torch
     from worldtune.engine.evaluate import copy_scores, summarise_split  # noqa: PLC0415
@@ -77,9 +78,9 @@ def evaluate_models(
 def write_report(
     *,
     evaluation: dict[str, Any],
-    predictions: pd.DataFrame,
-    test_iid_set: pd.DataFrame,
-    test_unseen_set: pd.DataFrame,
+    predictions: "pd.DataFrame",
+    test_iid_set: "pd.DataFrame",
+    test_unseen_set: "pd.DataFrame",
     ingest_report: dict[str, Any],
     sft_metrics: dict[str, Any],
     rlvr_metrics: dict[str, Any],
@@ -112,7 +113,11 @@ def write_report(
 
 
 def _render_examples(
-    predictions: pd.DataFrame, table: pd.DataFrame, domain: str, task: dict[str, Any], count: int
+    predictions: "pd.DataFrame",
+    table: "pd.DataFrame",
+    domain: str,
+    task: dict[str, Any],
+    count: int,
 ) -> list[str]:
     """Held-out rows with what each model answered, chosen for what they show."""
     from worldtune.reporting.examples import choose_examples  # noqa: PLC0415

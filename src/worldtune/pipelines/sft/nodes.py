@@ -1,18 +1,19 @@
 """Node of stage sft: write the run's specification, start the worker, hand on what it made."""
 
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from worldtune import worker
 from worldtune.config import ComputeConfig, ModelConfig, SftConfig, task_config
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def train_sft(
     *,
-    train_set: pd.DataFrame,
-    val_set: pd.DataFrame,
+    train_set: "pd.DataFrame",
+    val_set: "pd.DataFrame",
     run_dir: str,
     task: dict[str, Any],
     model: ModelConfig,
