@@ -147,7 +147,7 @@ HOSTILE = {
     "100,000 signs": "+\n" + "-\n" * 50_000 + "~\n" * 50_000,
     "signs within the limit": "+\n" + "-\n" * 16_000,
     "ids within the limit": "+\n-" + " [1]" * 2_000 + "\n~" + "\n[2] | checked: x" * 1_500,
-    "full sections": "+" + "\n[9] a" * 2_048 + "\n-" + " [1]" * 2_048 + "\n~" + "\n[2]" * 2_048,
+    "full sections": "+" + "\n[9] a" * 256 + "\n-" + " [1]" * 256 + "\n~" + "\n[2]" * 256,
     "numbers beyond the page": "+" + "\n[999999999] a" * 2_000 + "\n-\n~",
     "many attributes": "+ [5] a b | " + "a= " * 10_000 + "\n-\n~",
     "many removals": "+\n-\n~ [2] | a= " + "b- " * 10_000,

@@ -25,7 +25,7 @@ from worldtune.domains.web.tree import Changes, Node, TreeError, parse_line, par
 
 MAX_ANSWER_CHARS = 32_768
 """Longer answers are malformed: five hundred full lines, beyond any page that fits the context."""
-MAX_SECTION_ENTRIES = 2_048
+MAX_SECTION_ENTRIES = 256
 """Sections with more entries are malformed, so that the time to read an answer is bounded."""
 
 _ENTRY = re.compile(r"[^\n]+")
