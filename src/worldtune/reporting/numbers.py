@@ -57,10 +57,15 @@ def to_float(value: Any) -> float:
     return float(value) if math.isfinite(value) else math.nan
 
 
+ROUNDING_NOISE = 1e-12
+
+
 def number(value: float, *, signed: bool = False) -> str:
     """Three decimals near 1, fewer above, more below: 0.652, 25.31, 1,204, 3.2e-05."""
     if not math.isfinite(value):
         return MISSING
+    # Differences of equal sums leave rounding noise, which is no small number but none.
+    value = 0.0 if abs(value) < ROUNDING_NOISE else value
     size = abs(value)
     if size >= 100:
         text = f"{value:,.0f}"

@@ -1,6 +1,7 @@
 """Nodes of stage evaluate: score the checkpoints on held-out rows, write the report."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,18 +38,20 @@ def evaluate_models(
         name: inference.held_out_rows(table, max_rows=config.max_rows, seed=seed)
         for name, table in tables.items()
     }
-    scores = {"copy": {name: copy_scores(rules, rows) for name, rows in splits.items()}}
-    for model, path in {"sft": sft_model, "rlvr": rlvr_model}.items():
-        scores[model] = inference.evaluate_checkpoint(
-            path,
-            splits,
-            domain=domain,
-            task=task_config(domain, task),
-            config=config,
-            compute=compute,
-            seed=seed,
-            label=f"evaluate {model}",
-        )
+    evaluate = partial(
+        inference.evaluate_checkpoint,
+        splits=splits,
+        domain=domain,
+        task=task_config(domain, task),
+        config=config,
+        compute=compute,
+        seed=seed,
+    )
+    scores = {
+        "copy": {name: copy_scores(rules, rows) for name, rows in splits.items()},
+        "sft": evaluate(sft_model, label="evaluate sft"),
+        "rlvr": evaluate(rlvr_model, label="evaluate rlvr"),
+    }
     summary = {
         name: summarise_split(
             rules,
