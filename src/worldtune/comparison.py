@@ -49,7 +49,8 @@ NOTE = (
     "Intervals resample rows (paired for gains) after averaging over training seeds, so that they "
     "do not contain the spread between seeds, which the per-seed values show. sft_longer is SFT "
     "continued from the same checkpoint for the wall time of RLVR. sft_threshold leaves out "
-    "predicted items whose probability is below a threshold tuned on validation rows."
+    "predicted items whose probability is below a threshold tuned on validation rows. Where seeds "
+    "start from one pretrained checkpoint, they differ in the order of the data and in the draws."
 )
 
 
