@@ -9,7 +9,12 @@ from worldtune.config import ComputeConfig, EvaluateConfig, task_config
 from worldtune.domains import get_domain, get_module
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
+
+    from worldtune.contracts import Domain, Row
+    from worldtune.engine.evaluate import Scores
 
 
 def evaluate_models(
@@ -29,7 +34,7 @@ def evaluate_models(
 ) -> tuple["pd.DataFrame", dict[str, Any]]:
     """Copy, SFT and RLVR on both test splits: every greedy answer, and evaluation.json."""
     from worldtune import inference  # noqa: PLC0415 - imports torch
-    from worldtune.engine.evaluate import copy_scores, summarise_split  # noqa: PLC0415
+    from worldtune.engine.evaluate import copy_scores  # noqa: PLC0415
 
     started = time.perf_counter()
     rules = get_domain(domain, task_config(domain, task))
@@ -52,22 +57,12 @@ def evaluate_models(
         "sft": evaluate(sft_model, label="evaluate sft"),
         "rlvr": evaluate(rlvr_model, label="evaluate rlvr"),
     }
-    summary = {
-        name: summarise_split(
-            rules,
-            rows,
-            {model: by_split[name] for model, by_split in scores.items()},
-            resamples=config.resamples,
-            seed=seed,
-        )
-        for name, rows in splits.items()
-    }
     evaluation = {
         "domain": domain,
         "primary_metric": rules.primary_metric,
         "higher_is_better": rules.higher_is_better,
         "seed": seed,
-        "splits": summary,
+        "splits": _summarise(rules, splits, scores, resamples=config.resamples, seed=seed),
         "wall_s": {
             "ingest": ingest_report["wall_s"],
             "sft": sft_metrics["stage_s"],
@@ -76,6 +71,29 @@ def evaluate_models(
         },
     }
     return inference.prediction_table(splits, scores), evaluation
+
+
+def _summarise(
+    rules: "Domain",
+    splits: "Mapping[str, list[Row]]",
+    scores: "Mapping[str, Mapping[str, Scores]]",
+    *,
+    resamples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The ``splits`` section of evaluation.json; scores are by model, then by split."""
+    from worldtune.engine.evaluate import summarise_split  # noqa: PLC0415 - imports torch
+
+    return {
+        name: summarise_split(
+            rules,
+            rows,
+            {model: by_split[name] for model, by_split in scores.items()},
+            resamples=resamples,
+            seed=seed,
+        )
+        for name, rows in splits.items()
+    }
 
 
 def write_report(
