@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel, Qwen2Config
 
-from worldtune.engine.batch import Group, pack
-from worldtune.engine.policy import Policy, as_policy, token_stats
-from worldtune.engine.rollout import BuiltinRollouts, GenPlan, TokenSpec
-from worldtune.engine.sampling import Sampling
+from worldtune.engine.model.batch import Group, pack
+from worldtune.engine.model.policy import Policy, as_policy, token_stats
+from worldtune.engine.rollout.rollouts import BuiltinRollouts, GenPlan, TokenSpec
+from worldtune.engine.rollout.sampling import Sampling
 
 
 def build_model(width: int, layers: int, vocab: int) -> PreTrainedModel:

@@ -28,9 +28,9 @@ from worldtune.config import (
     WebTaskConfig,
 )
 from worldtune.domains import get_domain
-from worldtune.engine import sft
-from worldtune.engine.models import plain_text
-from worldtune.engine.tokenizer import train_tokenizer
+from worldtune.engine.learn import sft
+from worldtune.engine.model.huggingface import plain_text
+from worldtune.engine.task.tokenizer import train_tokenizer
 
 pytestmark = pytest.mark.slow
 

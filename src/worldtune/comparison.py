@@ -31,10 +31,10 @@ from worldtune.config import (
     SftConfig,
 )
 from worldtune.domains import get_domain
-from worldtune.engine.confidence import ItemisedAnswer, itemise, tune_threshold
-from worldtune.engine.evaluate import Column, score_samples, score_texts, subset_masks
-from worldtune.engine.predict import GREEDY, predict
-from worldtune.engine.sampling import Sampling
+from worldtune.engine.rollout.sampling import Sampling
+from worldtune.engine.task.confidence import ItemisedAnswer, itemise, tune_threshold
+from worldtune.engine.task.evaluate import Column, score_samples, score_texts, subset_masks
+from worldtune.engine.task.predict import GREEDY, predict
 from worldtune.statistics import interval
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ import pandas as pd
 
 from worldtune.config import ComputeConfig, Config, EvaluateConfig
 from worldtune.domains import get_domain
-from worldtune.engine import models
-from worldtune.engine.compute import configure
-from worldtune.engine.evaluate import Scores, evaluate_model
-from worldtune.engine.policy import as_policy
-from worldtune.engine.rollout import BuiltinRollouts
-from worldtune.engine.text_task import Example, TextTask, check_context
+from worldtune.engine.model import huggingface
+from worldtune.engine.model.policy import as_policy
+from worldtune.engine.rollout.rollouts import BuiltinRollouts
+from worldtune.engine.runtime.compute import configure
+from worldtune.engine.task.evaluate import Scores, evaluate_model
+from worldtune.engine.task.text_task import Example, TextTask, check_context
 
 if TYPE_CHECKING:
     from worldtune.contracts import Row
@@ -37,8 +37,8 @@ class LoadedModel:
 def load(path: str, *, domain: str, task: Config, compute: ComputeConfig) -> LoadedModel:
     """Open a checkpoint folder for answering."""
     device = configure(compute)
-    tokenizer = models.load_tokenizer(path)
-    loaded: Any = models.load_model(path)  # transformers wraps ``to`` and loses its signature
+    tokenizer = huggingface.load_tokenizer(path)
+    loaded: Any = huggingface.load_model(path)  # transformers wraps ``to`` and loses its signature
     model = loaded.to(device).eval()
     bound = TextTask(get_domain(domain, task), tokenizer)
     engine = BuiltinRollouts(as_policy(model), bound.spec)

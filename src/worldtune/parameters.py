@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError, create_model
 
-from worldtune.config import DOMAIN_CONFIGS, ComputeConfig, Config
+from worldtune.config import DOMAIN_CONFIGS, ComputeConfig, Config, LaunchConfig
 from worldtune.errors import ParameterError
 
 Schema = Mapping[str, Any]
@@ -27,6 +27,7 @@ Parameters = create_model(
     __doc__="Top level of the parameter files: what all domains share, then one key per domain.",
     seed=(int, 0),
     compute=(ComputeConfig, ComputeConfig()),
+    launch=(LaunchConfig, LaunchConfig()),
     **_DOMAIN_FIELDS,
 )
 

@@ -30,14 +30,14 @@ from worldtune.config import (
     task_config,
 )
 from worldtune.domains import get_domain
-from worldtune.engine.tracking import write_json
+from worldtune.engine.runtime.tracking import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from worldtune.contracts import Domain, Row
-    from worldtune.engine.policy import Policy
-    from worldtune.engine.text_task import Example, TextTask
+    from worldtune.engine.model.policy import Policy
+    from worldtune.engine.task.text_task import Example, TextTask
 
 logger = logging.getLogger(__name__)
 
@@ -152,12 +152,12 @@ def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
     import pandas as pd  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    from worldtune.engine import models  # noqa: PLC0415
-    from worldtune.engine.compute import configure  # noqa: PLC0415
-    from worldtune.engine.grpo import train_grpo  # noqa: PLC0415
-    from worldtune.engine.policy import as_policy  # noqa: PLC0415
-    from worldtune.engine.sft import train_sft  # noqa: PLC0415
-    from worldtune.engine.text_task import TextTask  # noqa: PLC0415
+    from worldtune.engine.learn.grpo import train_grpo  # noqa: PLC0415
+    from worldtune.engine.learn.sft import train_sft  # noqa: PLC0415
+    from worldtune.engine.model import huggingface  # noqa: PLC0415
+    from worldtune.engine.model.policy import as_policy  # noqa: PLC0415
+    from worldtune.engine.runtime.compute import configure  # noqa: PLC0415
+    from worldtune.engine.task.text_task import TextTask  # noqa: PLC0415
 
     device = configure(spec.compute)
     torch.manual_seed(spec.seed)  # fresh adapters draw from the global generator
@@ -170,7 +170,7 @@ def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
     task = TextTask(domain, tokenizer)
     train, validation = _encode(task, tables, spec, context=model.config.max_position_embeddings)
     if spec.training.lora:
-        model = models.add_lora(model, spec.training.lora)
+        model = huggingface.add_lora(model, spec.training.lora)
     policy = as_policy(model.to(device))
     if isinstance(spec.training, SftConfig):
         metrics = train_sft(
@@ -196,7 +196,7 @@ def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
             folder=folder,
             label=label,
         )
-    plain = models.merged(model)
+    plain = huggingface.merged(model)
     facts = {
         **metrics,
         "parameters": sum(p.numel() for p in plain.parameters()),
@@ -205,31 +205,33 @@ def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
         "val_rows": len(validation),
         "train_sha256": _sha256(folder / "inputs" / "train.parquet"),
     }
-    card = models.model_card(spec.model_dump(mode="json"), facts)
-    models.save_checkpoint(folder / "model", plain, tokenizer, card=card)
+    card = huggingface.model_card(spec.model_dump(mode="json"), facts)
+    huggingface.save_checkpoint(folder / "model", plain, tokenizer, card=card)
     return facts
 
 
 def _make_model(spec: RunSpec, domain: "Domain", train: list["Row"]) -> tuple[Any, Any]:
     """The policy before training and its tokenizer."""
-    from worldtune.engine import models  # noqa: PLC0415
-    from worldtune.engine.tokenizer import train_tokenizer  # noqa: PLC0415
+    from worldtune.engine.model import huggingface  # noqa: PLC0415
+    from worldtune.engine.task.tokenizer import train_tokenizer  # noqa: PLC0415
 
     if spec.start is not None:
-        return models.load_model(spec.start), models.load_tokenizer(spec.start)
+        return huggingface.load_model(spec.start), huggingface.load_tokenizer(spec.start)
     assert spec.model is not None, "a run has either a model configuration or a start checkpoint"
     if spec.model.init == "pretrained":
-        return models.load_pretrained(spec.model.pretrained)
-    texts = (f"{models.plain_text(domain.prompt(row))}{domain.completion(row)}" for row in train)
+        return huggingface.load_pretrained(spec.model.pretrained)
+    texts = (
+        f"{huggingface.plain_text(domain.prompt(row))}{domain.completion(row)}" for row in train
+    )
     scratch = spec.model.scratch
     tokenizer = train_tokenizer(texts, pattern=domain.token_pattern, vocab_size=scratch.vocab_size)
-    return models.build_scratch(scratch, tokenizer, seed=spec.seed), tokenizer
+    return huggingface.build_scratch(scratch, tokenizer, seed=spec.seed), tokenizer
 
 
 def _encode(
     task: "TextTask", tables: dict[str, list["Row"]], spec: RunSpec, *, context: int
 ) -> tuple[list["Example"], list["Example"]]:
-    from worldtune.engine.text_task import check_context  # noqa: PLC0415
+    from worldtune.engine.task.text_task import check_context  # noqa: PLC0415
 
     train, validation = task.encode(tables["train"]), task.encode(tables["val"])
     if not train:
@@ -240,11 +242,11 @@ def _encode(
 
 def _reference(spec: RunSpec, device: Any) -> "Policy":
     """The frozen start of RLVR, which KL is measured against."""
-    from worldtune.engine import models  # noqa: PLC0415
-    from worldtune.engine.policy import as_policy  # noqa: PLC0415
+    from worldtune.engine.model import huggingface  # noqa: PLC0415
+    from worldtune.engine.model.policy import as_policy  # noqa: PLC0415
 
     assert spec.start is not None, "RLVR starts from a checkpoint"
-    reference = models.load_model(spec.start).to(device).eval()
+    reference = huggingface.load_model(spec.start).to(device).eval()
     return as_policy(reference.requires_grad_(False))
 
 

@@ -20,8 +20,8 @@ from transformers import (
 )
 
 from worldtune.contracts import Score
-from worldtune.engine.policy import Policy, as_policy
-from worldtune.engine.text_task import TextTask
+from worldtune.engine.model.policy import Policy, as_policy
+from worldtune.engine.task.text_task import TextTask
 
 ARCHITECTURES = {
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),

@@ -82,7 +82,7 @@ def test_nodes_get_parameters_as_objects_with_their_defaults(
     assert isinstance(parameters["compute"], ComputeConfig)
     for section, field in WebConfig.model_fields.items():
         assert type(parameters["web"][section]) is field.annotation, section
-    assert parameters["web"]["rlvr"].clip_low == 0.2
+    assert parameters["web"]["rlvr"].loss.clip_low == 0.2
 
 
 def test_listing_the_pipelines_is_fast_and_imports_nothing_heavy(project: Path) -> None:

@@ -12,7 +12,7 @@ from worldtune.domains.web import compact, zero_shot
 from worldtune.domains.web.domain import TOKEN_PATTERN
 from worldtune.domains.web.metrics import truth
 from worldtune.domains.web.tree import Changes, diff, parse_line, parse_tree
-from worldtune.engine.tokenizer import train_tokenizer
+from worldtune.engine.task.tokenizer import train_tokenizer
 
 RECORDING = Path(__file__).parents[3] / "data" / "01_raw" / "web" / "transitions.parquet"
 PAGE = """[1] RootWebArea 'Shop'

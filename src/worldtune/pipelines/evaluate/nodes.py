@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from worldtune.contracts import Domain, Row
-    from worldtune.engine.evaluate import Scores
+    from worldtune.engine.task.evaluate import Scores
 
 
 def evaluate_models(
@@ -34,7 +34,7 @@ def evaluate_models(
 ) -> tuple["pd.DataFrame", dict[str, Any]]:
     """Copy, SFT and RLVR on both test splits: every greedy answer, and evaluation.json."""
     from worldtune import inference  # noqa: PLC0415 - imports torch
-    from worldtune.engine.evaluate import copy_scores  # noqa: PLC0415
+    from worldtune.engine.task.evaluate import copy_scores  # noqa: PLC0415
 
     started = time.perf_counter()
     rules = get_domain(domain, task_config(domain, task))
@@ -82,7 +82,7 @@ def _summarise(
     seed: int,
 ) -> dict[str, Any]:
     """The ``splits`` section of evaluation.json; scores are by model, then by split."""
-    from worldtune.engine.evaluate import summarise_split  # noqa: PLC0415 - imports torch
+    from worldtune.engine.task.evaluate import summarise_split  # noqa: PLC0415 - imports torch
 
     return {
         name: summarise_split(
@@ -112,7 +112,7 @@ def write_report(
     domain: str,
 ) -> str:
     """The HTML report: curves, results with intervals, and held-out examples."""
-    from worldtune.engine.tracking import read_jsonl  # noqa: PLC0415 - keeps the import light
+    from worldtune.engine.runtime.tracking import read_jsonl  # noqa: PLC0415 - keeps the import light
     from worldtune.reporting.report import render_run_report  # noqa: PLC0415
 
     curves = {

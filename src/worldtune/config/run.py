@@ -1,0 +1,47 @@
+"""What SFT and RLVR share, and SFT itself."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from worldtune.config.base import Config, Count, PositiveInt
+from worldtune.config.optimizer import OptimizerConfig
+
+
+class LoraConfig(Config):
+    """Low-rank adapters on every linear layer (peft)."""
+
+    rank: PositiveInt = 32
+    alpha: PositiveInt = 16
+
+
+class RunConfig(Config):
+    """What SFT and RLVR share: cadence of checkpoints and validation, size of one pass."""
+
+    checkpoint_every: PositiveInt = 100
+    """Steps between resumable checkpoints."""
+    keep_checkpoints: Annotated[int, Field(ge=2)] = 2
+    """Resumable checkpoints that are kept; the older ones stand in for a damaged newest one."""
+    select: Literal["last", "best"] = "last"
+    """Which weights become the model of the stage: the last, or those of the best validation."""
+    validate_every: Count = 0
+    """Steps between greedy validations; 0 validates at the end only."""
+    validation_rows: PositiveInt = 200
+    max_new_tokens: PositiveInt = 96
+    """Longest completion that is sampled or validated."""
+    tokens_per_pass: PositiveInt = 16384
+    """Most tokens in one forward and backward pass; larger batches are split and accumulated."""
+    gradient_checkpointing: bool = False
+    """Recompute each layer in the backward pass: less memory, about a third more arithmetic."""
+    lora: LoraConfig | None = None
+    """Train adapters only; they are merged into the saved checkpoint. None trains all weights."""
+    resume: bool = True
+    """Continue an interrupted run and reuse a finished one of the same specification."""
+
+
+class SftConfig(RunConfig):
+    """Supervised fine-tuning on the completion tokens."""
+
+    steps: PositiveInt = 1000
+    batch_rows: PositiveInt = 12
+    optimizer: OptimizerConfig = OptimizerConfig()

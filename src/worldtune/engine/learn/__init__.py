@@ -1,0 +1,1 @@
+"""The two learning algorithms and what they are made of."""

@@ -1,0 +1,1 @@
+"""What the weights compute: attention over shared prompts, packing, log-probabilities."""

@@ -1,0 +1,1 @@
+"""A domain as the engine sees it: rows to token ids, token ids to scores."""

@@ -1,0 +1,93 @@
+"""A domain bound to a tokenizer: what trainers and evaluation see of a task over text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from worldtune.contracts import Domain, Row, Score
+from worldtune.engine.model.huggingface import plain_text
+from worldtune.engine.rollout.rollouts import GenPlan, TokenSpec
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row as token ids; ``number`` is its stable counter in the split (seeds its draws)."""
+
+    number: int
+    row: Row
+    prompt: tuple[int, ...]
+    target: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TextTask:
+    """Rows to token ids and token ids to scores."""
+
+    domain: Domain
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def spec(self) -> TokenSpec:
+        """The vocabulary."""
+        tok = self.tokenizer
+        return TokenSpec(len(tok), tok.pad_token_id, tok.eos_token_id, tok.bos_token_id)
+
+    def plan(self, max_new_tokens: int) -> GenPlan:
+        """Free text up to an end-of-text token."""
+        return GenPlan(max_new_tokens, stop=frozenset({self.tokenizer.eos_token_id}))
+
+    def encode(self, rows: Sequence[Row]) -> list[Example]:
+        """Rows to token ids; the target ends with the end-of-text token."""
+        prompts = [self._prompt_ids(row) for row in rows]
+        texts = [self.domain.completion(row) for row in rows]
+        targets = self.tokenizer(texts, add_special_tokens=False).input_ids if texts else []
+        end = self.tokenizer.eos_token_id
+        return [
+            Example(number, row, tuple(prompt), (*target, end))
+            for number, (row, prompt, target) in enumerate(zip(rows, prompts, targets, strict=True))
+        ]
+
+    def _prompt_ids(self, row: Row) -> list[int]:
+        prompt = self.domain.prompt(row)
+        if isinstance(prompt, str):
+            ids: list[int] = self.tokenizer(prompt, add_special_tokens=False).input_ids
+            return ids
+        if self.tokenizer.chat_template is None:
+            # A base model without a chat template gets the plain text of the turns.
+            ids = self.tokenizer(plain_text(prompt)).input_ids
+            return ids
+        turns = [{"role": m.role, "content": m.content} for m in prompt]
+        text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        ids = self.tokenizer(text, add_special_tokens=False).input_ids
+        return ids
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of a completion without special tokens."""
+        tokenizer: Any = self.tokenizer  # typed for batches too, and for lists alone
+        text: str = tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def score(self, example: Example, ids: Sequence[int]) -> Score:
+        """The reward of a completion."""
+        return self.domain.score(example.row, self.text(ids))
+
+    def token_spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Character span of each token in ``text(ids)``; special tokens are empty."""
+        # Byte-level pieces may split a character: prefixes are decoded, so that spans always add
+        # up.
+        ends = [len(self.text(ids[: i + 1])) for i in range(len(ids))]
+        return list(pairwise([0, *accumulate(ends, max)]))
+
+
+def check_context(examples: Sequence[Example], *, context: int, key: str) -> None:
+    """Raise ValueError if an example does not fit the model's context of that many tokens."""
+    lengths = [len(e.prompt) + len(e.target) for e in examples]
+    too_long = sum(length > context for length in lengths)
+    if too_long:
+        raise ValueError(
+            f"{too_long} of {len(lengths)} rows need up to {max(lengths)} tokens, more than the "
+            f"model's context of {context}: lower {key} or take a model with a longer context"
+        )
