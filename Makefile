@@ -17,7 +17,7 @@ export DVC_NO_ANALYTICS ?= 1
 export GX_ANALYTICS_ENABLED ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup setup-test setup-dev run compare base-model test lint web-data lock docs-parameters clean
+.PHONY: help setup setup-test setup-dev setup-bench run compare base-model test bench lint web-data lock docs-parameters clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -25,6 +25,7 @@ help: ## list the targets
 setup: $(VENV)/.installed-run ## virtual environment with everything a run needs
 setup-test: $(VENV)/.installed-test
 setup-dev: $(VENV)/.installed-dev
+setup-bench: $(VENV)/.installed-bench
 
 # torch comes first and alone: pip then takes the CPU or CUDA build that its index offers, and the pinned
 # rest, exported from uv.lock without torch, leaves it as it is.
@@ -48,6 +49,12 @@ compare: setup ## RLVR beside its controls, three seeds: kedro run --pipeline=co
 test: setup-test ## the test suite, offline; browser tests run where Chromium is installed
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q $(ARGS)
 
+bench: ## our training steps beside TRL 1.16 and the arithmetic, in an environment of their own
+	@$(MAKE) --no-print-directory VENV=.venv-bench setup-bench
+	@OMP_NUM_THREADS=1 .venv-bench/bin/python -m benchmarks.grpo_vs_trl $(ARGS)
+	@OMP_NUM_THREADS=1 .venv-bench/bin/python -m benchmarks.sft_vs_trl
+	@OMP_NUM_THREADS=1 .venv-bench/bin/python -m benchmarks.scaling
+
 lint: setup-dev ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -64,7 +71,7 @@ web-data: setup-test ## record the web transitions anew with Chromium
 
 lock: setup-dev ## refresh uv.lock and requirements/ from pyproject.toml (needs uv)
 	@UV_NO_CONFIG=1 uv lock --default-index https://pypi.org/simple
-	@for name in run test dev; do \
+	@for name in run test dev bench; do \
 	  extra=$$([ $$name = run ] || echo --extra $$name); \
 	  UV_NO_CONFIG=1 uv export -q --frozen --no-hashes --no-header --no-annotate --no-emit-project \
 	    --prune torch --no-emit-package torch $$extra -o requirements/$$name.txt; \

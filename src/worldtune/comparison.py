@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldtune import inference, worker
+from worldtune import inference, launch, worker
 from worldtune.config import (
     CompareConfig,
     ComputeConfig,
     Config,
     EvaluateConfig,
+    LaunchConfig,
     ModelConfig,
     RlvrConfig,
     SftConfig,
@@ -66,6 +67,7 @@ class Setting:
     evaluate: EvaluateConfig
     compare: CompareConfig
     compute: ComputeConfig
+    launch: LaunchConfig
     folder: Path
 
 
@@ -85,6 +87,7 @@ def _spec(setting: Setting, stage: str, seed: int, **fields: Any) -> worker.RunS
             "task": setting.task,
             "seed": seed,
             "compute": setting.compute,
+            "launch": setting.launch,
             **fields,
         }
     )
@@ -109,7 +112,7 @@ def train_seed(setting: Setting, tables: "Mapping[str, pd.DataFrame]", *, seed: 
         worker.write_spec(
             folder, spec.model_copy(update={"label": f"seed {seed} {name}"}), dict(tables)
         )
-        return worker.run(folder)
+        return launch.run(folder)
 
     sft = train("sft", _spec(setting, "sft", seed, training=setting.sft, model=setting.model))
     start = sft["model"]

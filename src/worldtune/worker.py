@@ -1,11 +1,14 @@
 """A training process: a run folder in, a checkpoint and its metrics out. Knows no Kedro.
 
 The folder holds everything that a run is made from (``spec.json`` and the data under ``inputs/``),
-so that ``python -m worldtune.worker FOLDER`` repeats it anywhere. This is the one place where a
-domain and the engine are put together for training.
+so that ``python -m worldtune.launch FOLDER`` repeats it anywhere. This is the one place where a
+domain and the engine are put together for training. It may be one of several processes
+(``launch``): all train, the main one writes the files of the run.
 
 A finished run is reused, an interrupted one goes on, if its fingerprint (specification, data, start
-weights, source code, versions) is the same; otherwise the folder starts afresh.
+weights, source code, versions) is the same; otherwise the folder starts afresh. The number of
+processes, nodes and threads is no part of it: they change the order in which numbers are added and
+nothing else, so that a run may go on with others, the same up to rounding.
 """
 
 import argparse
@@ -14,7 +17,11 @@ import json
 import logging
 import os
 import shutil
+import signal
+import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,19 +31,25 @@ from worldtune import __version__
 from worldtune.config import (
     ComputeConfig,
     Config,
+    LaunchConfig,
     ModelConfig,
     RlvrConfig,
     SftConfig,
     task_config,
 )
 from worldtune.domains import get_domain
+from worldtune.engine.runtime.durable import replace_file
+from worldtune.engine.runtime.lifetime import end_with_parent
 from worldtune.engine.runtime.tracking import write_json
+from worldtune.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from worldtune.contracts import Domain, Row
     from worldtune.engine.model.policy import Policy
+    from worldtune.engine.runtime.processes import Processes
     from worldtune.engine.task.text_task import Example, TextTask
 
 logger = logging.getLogger(__name__)
@@ -50,6 +63,7 @@ class RunSpec(Config):
     task: SerializeAsAny[Config]
     seed: int
     compute: ComputeConfig
+    launch: LaunchConfig = LaunchConfig()
     training: SftConfig | RlvrConfig
     model: ModelConfig | None = None
     """How to make the policy; None where ``start`` names a checkpoint."""
@@ -88,7 +102,9 @@ def _fingerprint(folder: Path, spec: RunSpec) -> str:
     import torch  # noqa: PLC0415 - only training processes pay for torch
     import transformers  # noqa: PLC0415
 
-    digest = hashlib.sha256(spec.model_dump_json(exclude={"label"}).encode())
+    said = spec.model_dump(mode="json", exclude={"label", "compute", "launch"})
+    said["mixed_precision"] = spec.launch.mixed_precision
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     sources = sorted(Path(__file__).parent.glob("engine/**/*.py"))
     sources += sorted(Path(__file__).parent.glob(f"domains/{spec.domain}/*.py"))
     files = sorted((folder / "inputs").glob("*.parquet")) + sources
@@ -109,22 +125,38 @@ def _sha256(file: Path) -> str:
 def run(folder: Path) -> dict[str, Any]:
     """Train as ``folder/spec.json`` says; returns {"model": path, "metrics": {...}}.
 
-    Raises ValueError for settings and data that cannot be trained on.
+    Every process of a launch calls this, and all return the same model.
+
+    Raises ValueError for settings and data that cannot be trained on, and where the processes are
+    not those that the specification asks for.
     """
+    from worldtune.engine.runtime.compute import configure  # noqa: PLC0415
+    from worldtune.engine.runtime.processes import joined  # noqa: PLC0415
+
     spec = read_spec(folder)
-    fingerprint = _fingerprint(folder, spec)
-    label = spec.label or spec.stage
-    finished = _finished_result(folder, fingerprint) if spec.training.resume else None
-    if finished is not None:
-        logger.info("%s: reusing the finished run in %s (same specification)", label, folder)
-        return finished
-    _prepare(folder, fingerprint, resume=spec.training.resume)
-    started = time.perf_counter()
-    metrics = _train(folder, spec, label)
-    metrics["stage_s"] = time.perf_counter() - started
-    result = {"model": str(folder / "model"), "metrics": metrics, "fingerprint": fingerprint}
-    write_json(folder / "result.json", result)
-    shutil.rmtree(folder / "resume", ignore_errors=True)
+    device = configure(spec.compute, processes=spec.launch.processes)
+    with joined(spec.launch, device) as processes:
+        fingerprint = _fingerprint(folder, spec)
+        if len(set(processes.gather([fingerprint]))) > 1:
+            raise UserError("the processes see different data, code or versions; make them equal")
+        label = spec.label or spec.stage
+        # The main process alone looks, so that all agree.
+        is_looked_for = processes.is_main and spec.training.resume
+        found = [_finished_result(folder, fingerprint)] if is_looked_for else []
+        finished = next(iter(processes.gather(found)), None)
+        if finished is not None:
+            logger.info("%s: reusing the finished run in %s (same specification)", label, folder)
+            return finished
+        if processes.is_main:
+            _prepare(folder, fingerprint, resume=spec.training.resume)
+        processes.barrier()
+        started = time.perf_counter()
+        metrics = _train(folder, spec, label, processes, device)
+        metrics["stage_s"] = time.perf_counter() - started
+        result = {"model": str(folder / "model"), "metrics": metrics, "fingerprint": fingerprint}
+        if processes.is_main:
+            write_json(folder / "result.json", result)
+            shutil.rmtree(folder / "resume", ignore_errors=True)
     return result
 
 
@@ -142,24 +174,24 @@ def _prepare(folder: Path, fingerprint: str, *, resume: bool) -> None:
     marker = folder / "fingerprint"
     same = marker.exists() and marker.read_text(encoding="utf-8") == fingerprint
     (folder / "result.json").unlink(missing_ok=True)
-    if not (resume and same):
-        shutil.rmtree(folder / "resume", ignore_errors=True)
-        (folder / "metrics.jsonl").unlink(missing_ok=True)
-    marker.write_text(fingerprint, encoding="utf-8")
+    if resume and same:
+        return
+    shutil.rmtree(folder / "resume", ignore_errors=True)
+    for log in ("metrics.jsonl", "timings.jsonl"):
+        (folder / log).unlink(missing_ok=True)
+    replace_file(marker, fingerprint.encode())
 
 
-def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
+def _train(
+    folder: Path, spec: RunSpec, label: str, processes: "Processes", device: "torch.device"
+) -> dict[str, Any]:
+    """Train, and save the checkpoint; returns what the run measured and what it was made from."""
     import pandas as pd  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    from worldtune.engine.learn.grpo import train_grpo  # noqa: PLC0415
-    from worldtune.engine.learn.sft import train_sft  # noqa: PLC0415
     from worldtune.engine.model import huggingface  # noqa: PLC0415
-    from worldtune.engine.model.policy import as_policy  # noqa: PLC0415
-    from worldtune.engine.runtime.compute import configure  # noqa: PLC0415
     from worldtune.engine.task.text_task import TextTask  # noqa: PLC0415
 
-    device = configure(spec.compute)
     torch.manual_seed(spec.seed)  # fresh adapters draw from the global generator
     domain = get_domain(spec.domain, spec.task)
     tables = {
@@ -171,31 +203,19 @@ def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
     train, validation = _encode(task, tables, spec, context=model.config.max_position_embeddings)
     if spec.training.lora:
         model = huggingface.add_lora(model, spec.training.lora)
-    policy = as_policy(model.to(device))
-    if isinstance(spec.training, SftConfig):
-        metrics = train_sft(
-            policy,
-            task,
-            train,
-            validation,
-            spec.training,
-            seed=spec.seed,
-            folder=folder,
-            label=label,
-        )
-    else:
-        reference = _reference(spec, device)
-        metrics = train_grpo(
-            policy,
-            reference,
-            task,
-            train,
-            validation,
-            spec.training,
-            seed=spec.seed,
-            folder=folder,
-            label=label,
-        )
+    model = model.to(device)
+    processes.copy_from_main(model.parameters())
+    learn = _learner(spec, model, device)
+    metrics = learn(
+        task,
+        train,
+        validation,
+        spec.training,
+        processes=processes,
+        seed=spec.seed,
+        folder=folder,
+        label=label,
+    )
     plain = huggingface.merged(model)
     facts = {
         **metrics,
@@ -205,9 +225,30 @@ def _train(folder: Path, spec: RunSpec, label: str) -> dict[str, Any]:
         "val_rows": len(validation),
         "train_sha256": _sha256(folder / "inputs" / "train.parquet"),
     }
-    card = huggingface.model_card(spec.model_dump(mode="json"), facts)
-    huggingface.save_checkpoint(folder / "model", plain, tokenizer, card=card)
+    if processes.is_main:
+        card = huggingface.model_card(spec.model_dump(mode="json"), facts)
+        huggingface.save_checkpoint(folder / "model", plain, tokenizer, card=card)
     return facts
+
+
+def _learner(spec: RunSpec, model: Any, device: "torch.device") -> Callable[..., dict[str, Any]]:
+    """The training function of the stage, bound to the policies that it needs."""
+    from worldtune.engine.learn.grpo import train_grpo  # noqa: PLC0415
+    from worldtune.engine.learn.sft import train_sft  # noqa: PLC0415
+
+    policy = _policy(model, spec, gradient_checkpointing=spec.training.gradient_checkpointing)
+    if isinstance(spec.training, SftConfig):
+        return partial(train_sft, policy)
+    return partial(train_grpo, policy, _reference(spec, device))
+
+
+def _policy(model: Any, spec: RunSpec, *, gradient_checkpointing: bool = False) -> "Policy":
+    import torch  # noqa: PLC0415
+
+    from worldtune.engine.model.policy import as_policy  # noqa: PLC0415
+
+    autocast = torch.bfloat16 if spec.launch.mixed_precision == "bf16" else None
+    return as_policy(model, gradient_checkpointing=gradient_checkpointing, autocast=autocast)
 
 
 def _make_model(spec: RunSpec, domain: "Domain", train: list["Row"]) -> tuple[Any, Any]:
@@ -240,22 +281,46 @@ def _encode(
     return train, validation
 
 
-def _reference(spec: RunSpec, device: Any) -> "Policy":
-    """The frozen start of RLVR, which KL is measured against."""
+def _reference(spec: RunSpec, device: "torch.device") -> "Policy | None":
+    """The frozen start of RLVR, which KL is measured against; None where nobody measures it."""
     from worldtune.engine.model import huggingface  # noqa: PLC0415
-    from worldtune.engine.model.policy import as_policy  # noqa: PLC0415
 
+    assert isinstance(spec.training, RlvrConfig), "only RLVR has a reference"
     assert spec.start is not None, "RLVR starts from a checkpoint"
-    reference = huggingface.load_model(spec.start).to(device).eval()
-    return as_policy(reference.requires_grad_(False))
+    if not (spec.training.kl.coefficient or spec.training.kl.measure_every):
+        return None
+    reference: Any = huggingface.load_model(spec.start)
+    return _policy(reference.to(device).eval().requires_grad_(False), spec)
+
+
+def show_log(level: int) -> None:
+    """Show what is logged on the console, with the time of day."""
+    logging.basicConfig(level=level, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+
+
+def _run_as_one_of_many(folder: Path) -> dict[str, Any]:
+    """Run below torch.distributed.run: end with it, and note an error where it looks for one."""
+    end_with_parent(signal.SIGKILL)
+    from torch.distributed.elastic.multiprocessing.errors import record  # noqa: PLC0415
+
+    try:
+        result = record(run)(folder)
+    except Exception:
+        if "TORCHELASTIC_ERROR_FILE" in os.environ:
+            sys.exit(1)  # noted; the launcher shows the first process that failed, once
+        raise
+    assert result is not None, "record returns what it wraps returns"
+    return result
 
 
 def main() -> None:
-    """Command line: train the run folder that is named."""
+    """Command line of one process: train the run folder that is named."""
     parser = argparse.ArgumentParser(description="Train a worldtune run folder.")
     parser.add_argument("folder", type=Path, help="holds spec.json and inputs/")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
-    result = run(parser.parse_args().folder)
+    folder = parser.parse_args().folder
+    rank = int(os.environ.get("RANK", "0"))
+    show_log(logging.INFO if rank == 0 else logging.WARNING)
+    result = run(folder) if "RANK" not in os.environ else _run_as_one_of_many(folder)
     logger.info("checkpoint: %s", result["model"])
 
 

@@ -9,8 +9,14 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import nn
 from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Qwen2Config,
@@ -27,6 +33,16 @@ ARCHITECTURES = {
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
     "llama": (LlamaConfig, LlamaForCausalLM),
+    "mistral": (MistralConfig, MistralForCausalLM),
+    "gpt2": (GPT2Config, GPT2LMHeadModel),
+    "gpt_neox": (GPTNeoXConfig, GPTNeoXForCausalLM),
+}
+_GPT2_NAMES = {
+    "hidden_size": "n_embd",
+    "intermediate_size": "n_inner",
+    "num_hidden_layers": "n_layer",
+    "num_attention_heads": "n_head",
+    "max_position_embeddings": "n_positions",
 }
 VOCABULARY = 37
 WORDS = ("red", "green", "blue", "black", "white", "pink", "grey", "brown")
@@ -40,26 +56,40 @@ def tiny_model(
     vocabulary: int = VOCABULARY,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
+    head_bias: bool = False,
+    **extra: object,
 ) -> PreTrainedModel:
-    """Two layers of width 32; weights are drawn wide, so that predictions are far from uniform."""
+    """Two layers of width 32; weights are drawn wide, so that predictions are far from uniform.
+
+    ``extra`` goes into the configuration of transformers. The last three architectures stand for
+    those that are not run by the fastest path.
+    """
     config_class, model_class = ARCHITECTURES[architecture]
-    extra = {"head_dim": 8} if architecture == "qwen3" else {}
-    config = config_class(
-        vocab_size=vocabulary,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=kv_heads,
-        max_position_embeddings=256,
-        tie_word_embeddings=tied,
-        pad_token_id=0,
-        eos_token_id=1,
-        bos_token_id=None,
-        **extra,
-    )
+    shape = {
+        "vocab_size": vocabulary,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 256,
+        "tie_word_embeddings": tied,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "bos_token_id": None,
+    }
+    if architecture == "gpt2":
+        shape = {_GPT2_NAMES.get(name, name): value for name, value in shape.items()}
+    elif architecture != "gpt_neox":
+        shape["num_key_value_heads"] = kv_heads
+    if architecture == "qwen3":
+        shape["head_dim"] = 8
+    if architecture == "mistral":
+        shape["sliding_window"] = None
     torch.manual_seed(seed)
-    model = model_class(config)
+    model = model_class(config_class(**(shape | extra)))
+    if head_bias:
+        head = model.get_output_embeddings()
+        head.bias = nn.Parameter(torch.zeros(vocabulary))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn(parameter.shape) * 0.15)
@@ -93,7 +123,8 @@ def plain_logp(
 
 def clean_float64(monkeypatch: object, architecture: str) -> None:
     """Take the float32 inside transformers' norms and rotary embeddings out, on both sides."""
-    name = {"qwen2": "Qwen2", "qwen3": "Qwen3", "llama": "Llama"}[architecture]
+    names = {"qwen2": "Qwen2", "qwen3": "Qwen3", "llama": "Llama", "mistral": "Mistral"}
+    name = names.get(architecture, "GPTNeoX")
     module = importlib.import_module(f"transformers.models.{architecture}.modeling_{architecture}")
 
     def norm(self: nn.Module, states: torch.Tensor) -> torch.Tensor:
@@ -107,8 +138,10 @@ def clean_float64(monkeypatch: object, architecture: str) -> None:
         both = torch.cat([angles, angles], dim=-1)
         return both.cos(), both.sin()
 
-    monkeypatch.setattr(getattr(module, f"{name}RMSNorm"), "forward", norm)
-    monkeypatch.setattr(getattr(module, f"{name}RotaryEmbedding"), "forward", rotary)
+    if architecture in names:
+        monkeypatch.setattr(getattr(module, f"{name}RMSNorm"), "forward", norm)
+    if architecture != "gpt2":
+        monkeypatch.setattr(getattr(module, f"{name}RotaryEmbedding"), "forward", rotary)
 
 
 def word_tokenizer(words: tuple[str, ...] = WORDS) -> PreTrainedTokenizerFast:

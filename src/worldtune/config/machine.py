@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from worldtune.config.base import Config, Count, PositiveInt
+from worldtune.config.base import Config, PositiveInt
 
 
 class ComputeConfig(Config):
@@ -20,10 +20,9 @@ class LaunchConfig(Config):
     processes: PositiveInt = 1
     """Processes per node: one per GPU, or CPU processes that talk through gloo."""
     nodes: PositiveInt = 1
-    node_rank: Count = 0
-    """Which of the nodes this is; each node runs the same command with its own rank."""
+    """Machines that share the run folder; each but the first joins by ``worldtune.launch``."""
     rdzv: str = ""
-    """host:port where the nodes meet; needed for more than one node."""
+    """host:port of the first node, where the others meet it; needed for more than one."""
     mixed_precision: Literal["no", "bf16"] = "no"
     """bf16 computes under autocast; weights, optimiser and log-probabilities stay float32."""
     fsdp: bool = False
@@ -34,9 +33,7 @@ class LaunchConfig(Config):
     @model_validator(mode="after")
     def _check_nodes(self) -> Self:
         if self.nodes > 1 and not self.rdzv:
-            raise ValueError("launch.nodes is more than 1: set launch.rdzv to host:port of a node")
-        if self.node_rank >= self.nodes:
-            raise ValueError("launch.node_rank must be below launch.nodes")
+            raise ValueError("launch.nodes is more than 1: set launch.rdzv to its host:port")
         if self.fsdp and self.processes * self.nodes == 1:
             raise ValueError("launch.fsdp needs more than one process")
         return self

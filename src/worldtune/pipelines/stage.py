@@ -6,7 +6,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-SHARED_PARAMETERS = frozenset({"params:seed", "params:compute"})
+SHARED_PARAMETERS = frozenset({"params:seed", "params:compute", "params:launch"})
 """Parameters outside the domain's namespace: every domain reads the same ones."""
 
 

@@ -15,14 +15,37 @@ def test_a_packed_row_by_hand():
         advantages=(1.0, -0.5),
         old_logp=[[-1.0, -2.0, -3.0], [-4.0]],
     )
-    second = Group([3], [[2, 1]], advantages=(0.25,), trained=[[False, True]])
+    second = Group(
+        [3], [[2, 1]], advantages=(0.25,), reference=[[-5.0, -6.0]], trained=[[False, True]]
+    )
     batch = pack([first, second], device=CPU)
-    assert batch.input_ids.tolist() == [[5, 6, 7, 8, 3, 2]]
-    assert batch.positions.tolist() == [[0, 1, 2, 3, 0, 1]]
+    assert batch.groups == (first, second)
+    assert batch.input_ids.tolist() == [5, 6, 7, 8, 3, 2]
+    assert batch.positions.tolist() == [0, 1, 2, 3, 0, 1]
+    assert (batch.prompt_lengths, batch.own_lengths, batch.owner) == ([2, 1], [2, 0, 1], [0, 0, 1])
     assert batch.source.tolist() == [1, 2, 3, 1, 5]
     assert batch.targets.tolist() == [7, 8, 9, 4, 1]
-    assert batch.advantages.tolist() == [1.0, 1.0, 1.0, -0.5, 0.25]
+    assert batch.sequence.tolist() == [0, 0, 0, 1, 2]
+    assert batch.advantages.tolist() == [1.0, -0.5, 0.25]
     assert batch.old_logp.tolist() == [-1.0, -2.0, -3.0, -4.0, 0.0]
+    assert batch.reference.tolist() == [0.0, 0.0, 0.0, 0.0, -6.0]
+
+
+def test_completions_of_one_token_feed_the_prompt_alone():
+    batch = pack([Group([5, 6], [[7], [8]], advantages=(1.0, 2.0))], device=CPU)
+    assert batch.input_ids.tolist() == [5, 6]
+    assert batch.source.tolist() == [1, 1]
+    assert batch.targets.tolist() == [7, 8]
+    assert batch.sequence.tolist() == [0, 1]
+    assert batch.reference is None
+
+
+def test_a_completion_without_trained_tokens_keeps_its_place_among_the_completions():
+    group = Group([5], [[7, 8], [9]], advantages=(1.0, 2.0), trained=[[False, False], [True]])
+    batch = pack([group], device=CPU)
+    assert batch.sequence.tolist() == [1]
+    assert batch.source.tolist() == [0]
+    assert batch.advantages.tolist() == [1.0, 2.0]
 
 
 def test_tokens_and_targets_are_counted_without_the_last_token_and_forced_ones():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from tests.engine.model.plain import path_logp
 from tests.engine.tiny import (
     assert_same_weights,
     plain_copy,
@@ -19,7 +20,7 @@ from worldtune.config import LoraConfig, PretrainedModelConfig, ScratchModelConf
 from worldtune.contracts import Message
 from worldtune.engine.model import huggingface
 from worldtune.engine.model.batch import Group, pack
-from worldtune.engine.model.policy import as_policy, token_stats
+from worldtune.engine.model.policy import as_policy
 from worldtune.engine.task.tokenizer import train_tokenizer
 
 SCRATCH = {
@@ -130,23 +131,23 @@ def test_merged_adapters_answer_like_the_adapter_model(tmp_path, architecture):
         [Group([3, 4, 5], [[6, 7], [8]], advantages=(1.0, 1.0))], device=torch.device("cpu")
     )
     model = tiny_model(architecture, kv_heads=2)
-    before = token_stats(as_policy(model), batch).logp.detach()
+    before = path_logp(as_policy(model), batch).detach()
     wrapped = huggingface.add_lora(model, LoraConfig(rank=4, alpha=8))
     trained = [name for name, p in wrapped.named_parameters() if p.requires_grad]
     assert trained and all("lora_" in name for name in trained)
     policy = as_policy(wrapped)
-    torch.testing.assert_close(token_stats(policy, batch).logp.detach(), before)
+    torch.testing.assert_close(path_logp(policy, batch).detach(), before)
     with torch.no_grad():
         for name, parameter in wrapped.named_parameters():
             if "lora_" in name:
                 parameter.normal_(std=0.3)
-    adapted = token_stats(policy, batch).logp.detach()
+    adapted = path_logp(policy, batch).detach()
     assert float((adapted - before).abs().max()) > 1e-2
     plain = huggingface.merged(wrapped)
     huggingface.save_checkpoint(tmp_path / "model", plain, word_tokenizer(), card="")
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     assert type(loaded) is type(plain)
-    found = token_stats(as_policy(loaded), batch).logp.detach()
+    found = path_logp(as_policy(loaded), batch).detach()
     torch.testing.assert_close(found, adapted, rtol=1e-4, atol=1e-4)
 
 

@@ -38,8 +38,7 @@ def copy_accuracy(model):
     for group in groups:
         batch = pack([group], device=CPU)
         with torch.no_grad():
-            states = policy.hidden(batch.input_ids, batch.positions, batch.layout)[0]
-            best = policy.logits(states[batch.source]).argmax(-1)
+            best = policy.head.logits(policy.path.states(batch)).argmax(-1)
         text = [*group.prompt]
         answer = group.completions[0]
         for i in range(2, len(answer)):

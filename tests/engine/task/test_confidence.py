@@ -14,9 +14,13 @@ def logs(*probabilities):
     return tuple(math.log(p) for p in probabilities)
 
 
+def completed(ids, logp):
+    return Completion(ids, logp, (True,) * len(ids), finished=True)
+
+
 def test_each_item_has_the_product_of_its_tokens_probabilities():
     task = colour_task()
-    found = itemise(task, Completion((3, 4, 1), logs(0.5, 0.25, 0.9), True))
+    found = itemise(task, completed((3, 4, 1), logs(0.5, 0.25, 0.9)))
     assert found.text == "red green"
     assert found.spans == ((0, 3), (4, 9))
     assert found.probabilities == pytest.approx((0.5, 0.25))
@@ -29,14 +33,14 @@ def test_an_item_of_several_tokens_multiplies_them():
 
     task = colour_task()
     task = type(task)(TwoWords(task.domain.reward), task.tokenizer)
-    found = itemise(task, Completion((3, 4, 5, 6, 1), logs(0.5, 0.5, 0.8, 0.5, 0.1), True))
+    found = itemise(task, completed((3, 4, 5, 6, 1), logs(0.5, 0.5, 0.8, 0.5, 0.1)))
     assert found.text == "red green blue black"
     assert found.spans == ((0, 9), (10, 20))
     assert found.probabilities == pytest.approx((0.25, 0.4))
 
 
 def test_an_answer_without_items_stays_as_it_is():
-    found = itemise(colour_task(), Completion((1,), (0.0,), True))
+    found = itemise(colour_task(), completed((1,), (0.0,)))
     assert (found.text, found.spans, found.probabilities) == ("", (), ())
     assert found.without_unsure(0.9) == ""
 

@@ -5,9 +5,11 @@ import pytest
 from tests.engine.tiny import colour_policy, colour_rows, colour_task
 from worldtune.engine.rollout.rollouts import BuiltinRollouts
 from worldtune.engine.rollout.sampling import Sampling
+from worldtune.engine.runtime.processes import Processes
 from worldtune.engine.task import predict as predict_module
 from worldtune.engine.task.predict import mean_primary_metric, predict
 
+SINGLE = Processes.single()
 ROWS = [
     {"question": " ".join(["red"] * (1 + (5 * i) % 7)), "answer": "green blue"} for i in range(12)
 ]
@@ -51,6 +53,6 @@ def test_the_mean_metric_is_that_of_greedy_answers(made):
     right = [
         task.text(c.ids) == e.row["answer"] for e, (c,) in zip(examples, completions, strict=True)
     ]
-    found = mean_primary_metric(engine, task, examples, max_new_tokens=4)
+    found = mean_primary_metric(engine, task, examples, max_new_tokens=4, processes=SINGLE)
     assert found == pytest.approx(sum(right) / len(right))
-    assert mean_primary_metric(engine, task, [], max_new_tokens=4) == 0.0
+    assert mean_primary_metric(engine, task, [], max_new_tokens=4, processes=SINGLE) == 0.0

@@ -1,226 +1,279 @@
-"""Reinforcement learning with verifiable rewards by GRPO, read top to bottom.
+"""Reinforcement learning with verifiable rewards by GRPO and its relatives, read top to bottom.
 
 sample -> score -> advantage -> loss -> step (paper, section 3.2; Shao et al., 2024). Each step
-samples a group of completions per prompt from the current policy, scores them with the domain's own
-metric, compares every completion with its group, and moves the policy towards the better ones
-within a clipped ratio. Tokens are averaged over the whole step, so that long and short completions
-count alike.
+samples a group of completions per prompt from the current policy and scores them with the domain's
+own metric (``experience``), compares every completion with its group, and moves the policy towards
+the better ones within a clipped ratio (``objective``). Which advantage, which loss, which average
+and which regulariser is a key of ``RlvrConfig`` each.
 """
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from worldtune.config import RlvrConfig
-from worldtune.contracts import Score
-from worldtune.engine.learn.advantages import ZERO_SIGNAL, group_advantages
-from worldtune.engine.learn.losses import clipped_surrogate
-from worldtune.engine.learn.optim import apply_update, build_optimizers, schedule_factor, set_rate
-from worldtune.engine.model.batch import Group, bins, pack
-from worldtune.engine.model.policy import Policy, token_stats
-from worldtune.engine.rollout.rollouts import BuiltinRollouts, RolloutEngine
-from worldtune.engine.rollout.sampling import Sampling
-from worldtune.engine.runtime.run import Run, batch_indices
-from worldtune.engine.task.predict import Completion, completion_at, mean_primary_metric
+from worldtune.engine.learn.advantages import advantages, batch_moments, finish_std
+from worldtune.engine.learn.experience import Batch, Collector, SampledGroup
+from worldtune.engine.learn.learner import Learner, completion_logp, move_towards
+from worldtune.engine.learn.losses import kl_value
+from worldtune.engine.learn.objective import PolicyObjective, count_targets, with_target
+from worldtune.engine.learn.rewards import Scorer, enters_loss
+from worldtune.engine.model.batch import Group
+from worldtune.engine.model.policy import Policy
+from worldtune.engine.rollout.rollouts import BuiltinRollouts
+from worldtune.engine.runtime.means import Means
+from worldtune.engine.runtime.processes import Processes
+from worldtune.engine.runtime.run import Run
+from worldtune.engine.task.predict import validator
 from worldtune.engine.task.text_task import Example, TextTask
+
+Logp = Sequence[Sequence[float]]
+"""Log-probabilities of the tokens of each completion of a group, nats."""
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """The groups of one step: completions and scores [prompts][samples]."""
+class Member:
+    """A sampled group on its way to the loss.
 
-    examples: Sequence[Example]
-    completions: list[list[Completion]]
-    scores: list[list[Score]]
+    old_logp: under the policy that sampled, None where the update is the first after sampling, so
+    that the ratio is exactly 1. reference: under the reference policy, None where not needed.
+    """
+
+    sampled: SampledGroup
+    old_logp: Logp | None
+    reference: Logp | None
+
+
+class Grpo:
+    """One step of the algorithm after the other, on this process's share of the prompts."""
+
+    def __init__(
+        self, learner: Learner, collector: Collector, reference: Policy | None, config: RlvrConfig
+    ) -> None:
+        self.learner, self.collector, self.reference = learner, collector, reference
+        self.config, self.processes = config, learner.processes
+        self.num_tokens = 0
+        """Fed in the last step by all processes: each prompt once, its completions."""
+
+    def state(self) -> Mapping[str, int]:
+        """What a run that goes on must know beside the weights."""
+        return {"cursor": self.collector.cursor}
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """The weights of the reference, where it moves."""
+        if self.reference is None or not self.config.kl.sync_every:
+            return {}
+        return {name: p.detach() for name, p in self.reference.model.named_parameters()}
+
+    def restore(self, state: Mapping[str, int], tensors: Mapping[str, Tensor]) -> None:
+        """Go on from a stored ``state`` and ``tensors``; empty ones are the beginning."""
+        self.collector.cursor = state.get("cursor", 0)
+        if tensors and self.reference is not None:
+            with torch.no_grad():
+                for name, parameter in self.reference.model.named_parameters():
+                    parameter.copy_(tensors[name])
+
+    def step(self, step: int) -> dict[str, float]:
+        """Sample, score, compare, learn; returns the metrics of the step."""
+        means = Means()
+        with self.learner.stopwatch.phase("rollout_s"):
+            batch = self.collector.collect(step)
+        with self.learner.stopwatch.phase("train_s"):
+            updates = self._log_probabilities(batch, step, means)
+        rewards = [[self._rewards(member) for member in update] for update in updates]
+        spread = self._batch_std([r for update in rewards for r in update])
+        moved = []
+        for update, earned in zip(updates, rewards, strict=True):
+            groups = [
+                self._group(member, self._advantages(reward, spread))
+                for member, reward in zip(update, earned, strict=True)
+            ]
+            loss = self._learn(groups, means)
+            moved.append({"loss": loss, **self.learner.step(step)})
+        self._move_reference(step)
+        for values in moved:
+            means.add(values, count=1)
+        _add_rewards(means, batch.sampled)
+        own = sum(group.num_tokens for group in batch.sampled)
+        self.num_tokens = int(self.processes.sum(torch.tensor(own)))
+        return means.merged(self.processes)
 
     @property
-    def rewards(self) -> Tensor:
-        """[prompts, samples]."""
-        return torch.tensor([[score.total for score in group] for group in self.scores])
+    def _is_kl_in_reward(self) -> bool:
+        return self.config.kl.coefficient > 0 and self.config.kl.place == "reward"
 
+    def _compares(self, step: int) -> bool:
+        """Whether this step asks what the reference says of the completions."""
+        kl = self.config.kl
+        is_due = kl.measure_every > 0 and step % kl.measure_every == 0
+        return self.reference is not None and (kl.coefficient > 0 or is_due)
 
-def sample(
-    engine: RolloutEngine,
-    task: TextTask,
-    examples: Sequence[Example],
-    config: RlvrConfig,
-    *,
-    seed: int,
-    step: int,
-) -> Sampled:
-    """Sample ``group_size`` completions per example and score them."""
-    rollouts = engine.generate(
-        [e.prompt for e in examples],
-        [e.number for e in examples],
-        group=config.group_size,
-        plan=task.plan(config.max_new_tokens),
-        sampling=Sampling(temperature=config.sampling.temperature, seed=seed, step=step),
-    )
-    size = config.group_size
-    completions = [
-        [completion_at(rollouts, place * size + i) for i in range(size)]
-        for place in range(len(examples))
-    ]
-    scores = [
-        [task.score(example, completion.ids) for completion in group]
-        for example, group in zip(examples, completions, strict=True)
-    ]
-    return Sampled(examples, completions, scores)
+    def _log_probabilities(self, batch: Batch, step: int, means: Means) -> list[list[Member]]:
+        """Attach what the loss compares the policy with."""
+        flat = [group for update in batch.updates for group in update]
+        nothing: Sequence[Logp | None] = [None] * len(flat)
+        is_stale = len(batch.updates) > 1 or self._is_kl_in_reward
+        compares = self._compares(step)
+        old = self._sampled_logp(flat) if is_stale or compares else []
+        known = self._logp(self.reference, flat) if compares and self.reference else []
+        if known:
+            _add_divergence(means, flat, old, known)
+        rows = zip(flat, old if is_stale else nothing, known or nothing, strict=True)
+        members = iter(Member(*row) for row in rows)
+        return [[next(members) for _ in update] for update in batch.updates]
 
+    def _sampled_logp(self, groups: Sequence[SampledGroup]) -> Sequence[Logp]:
+        """Under the policy that sampled: from the rollouts where those are exact."""
+        sampling = self.config.sampling
+        is_whole = sampling.top_k == 0 and sampling.top_p == 1.0 and sampling.min_p == 0.0
+        if is_whole and self.learner.policy.is_exact:
+            return [[completion.logp for completion in group.completions] for group in groups]
+        # A truncated distribution is renormalised: its log-probabilities are not the loss's.
+        return self._logp(self.learner.policy, groups)
 
-def build_groups(sampled: Sampled, config: RlvrConfig) -> list[Group]:
-    """Attach the group-relative advantages."""
-    advantages = group_advantages(sampled.rewards, normalize_std=config.advantage == "grpo")
-    return [
-        Group(
-            example.prompt,
-            [c.ids for c in group],
+    def _logp(self, policy: Policy, groups: Sequence[SampledGroup]) -> Sequence[Logp]:
+        plain = [Group(g.example.prompt, [c.ids for c in g.completions]) for g in groups]
+        return completion_logp(
+            policy,
+            plain,
+            tokens_per_pass=self.config.tokens_per_pass,
+            temperature=self.config.sampling.temperature,
+        )
+
+    def _rewards(self, member: Member) -> Tensor:
+        """[samples]; with kl.place = reward the divergence of each completion is taken off."""
+        rewards, kl = member.sampled.rewards, self.config.kl
+        if not self._is_kl_in_reward or member.reference is None or member.old_logp is None:
+            return rewards
+        penalties = [
+            float(kl_value(kl.estimator, torch.tensor(own), torch.tensor(known)).sum())
+            for own, known in zip(member.old_logp, member.reference, strict=True)
+        ]
+        return rewards - kl.coefficient * torch.tensor(penalties, dtype=rewards.dtype)
+
+    def _batch_std(self, rewards: Sequence[Tensor]) -> Tensor | None:
+        """Over all completions of all processes, where the advantage asks for it."""
+        if self.config.advantage != "reinforce_pp":
+            return None
+        # A process without groups adds nothing.
+        own = batch_moments(torch.stack(list(rewards))) if rewards else torch.zeros(2)
+        return finish_std(self.processes.sum(own))
+
+    def _advantages(self, rewards: Tensor, spread: Tensor | None) -> list[float]:
+        kind = self.config.advantage
+        found: list[float] = advantages(kind, rewards[None], batch_std=spread)[0].tolist()
+        return found
+
+    def _group(self, member: Member, values: list[float]) -> Group:
+        """A group as the loss takes it; the true completion joins it where it is learnt from too.
+
+        The prompt is then still encoded once.
+        """
+        completions, overlong = member.sampled.completions, self.config.overlong
+        learnt = [enters_loss(score, overlong) for score in member.sampled.scores]
+        group = Group(
+            member.sampled.example.prompt,
+            [c.ids for c in completions],
             advantages=values,
-            old_logp=[c.logp for c in group],
+            old_logp=member.old_logp,
+            reference=member.reference,
+            trained=[
+                c.chosen if is_learnt else (False,) * len(c.ids)
+                for c, is_learnt in zip(completions, learnt, strict=True)
+            ],
         )
-        for example, group, values in zip(
-            sampled.examples, sampled.completions, advantages.tolist(), strict=True
+        return (
+            with_target(group, member.sampled.example.target) if self.config.sft_weight else group
         )
-    ]
+
+    def _learn(self, groups: Sequence[Group], means: Means) -> float:
+        """Add the gradient of an update over these groups; returns its loss over all processes."""
+        has_targets = self.config.sft_weight > 0
+        counts = count_targets(groups, has_targets=has_targets).over(self.processes)
+        is_regularised = self.config.kl.coefficient and self.config.kl.place == "loss"
+        if not (is_regularised or self.config.entropy_coefficient or has_targets):
+            # Nothing pulls at them, but they stay in the counts: the loss is the same without them.
+            groups = [group for group in groups if any(group.advantages)]
+        with self.learner.stopwatch.phase("train_s"):
+            loss = self.learner.accumulate(
+                groups,
+                lambda batch: PolicyObjective(batch, self.config, counts),
+                temperature=self.config.sampling.temperature,
+                entropy="gradient" if self.config.entropy_coefficient else "value",
+                observe=lambda objective, stats: objective.observe(stats, means),
+            )
+        return float(self.processes.sum(torch.tensor(loss, dtype=torch.float64)))
+
+    def _move_reference(self, step: int) -> None:
+        kl = self.config.kl
+        if kl.sync_every and self.reference is not None and (step + 1) % kl.sync_every == 0:
+            move_towards(self.reference.model, self.learner.policy.model, mix=kl.sync_mix)
 
 
-@dataclass
-class _Sums:
-    """Token sums of one update, for its averages."""
-
-    tokens: int = 0
-    loss: float = 0.0
-    clipped: float = 0.0
-    kl: float = 0.0
-    entropy: float = 0.0
-
-    def add(self, loss: Tensor, clipped: Tensor, kl: Tensor, entropy: Tensor) -> None:
-        self.tokens += loss.numel()
-        self.loss += float(loss.detach().sum())
-        self.clipped += float(clipped.sum())
-        self.kl += float(kl.sum())
-        self.entropy += float(entropy.detach().sum())
+def _add_divergence(
+    means: Means, groups: Sequence[SampledGroup], logp: Sequence[Logp], reference: Sequence[Logp]
+) -> None:
+    """The divergence of the sampling policy from the reference, over all chosen tokens."""
+    for group, own, known in zip(groups, logp, reference, strict=True):
+        for completion, row, other in zip(group.completions, own, known, strict=True):
+            chosen = torch.tensor(completion.chosen)
+            values = kl_value("k3", torch.tensor(row), torch.tensor(other))[chosen]
+            means.add({"kl": float(values.sum())}, count=len(values))
 
 
-def accumulate_policy_gradient(
-    policy: Policy, reference: Policy, groups: Sequence[Group], config: RlvrConfig
-) -> _Sums:
-    """Add the gradient of the step's loss over these groups; returns sums over their tokens.
-
-    The loss is divided by the number of completion tokens of all the groups, not of one pass.
-    """
-    num_targets = sum(group.num_targets for group in groups)
-    entropy: Literal["value", "gradient"] = "gradient" if config.entropy_coefficient else "value"
-    sums = _Sums()
-    for part in bins(groups, config.tokens_per_pass):
-        batch = pack(part, device=policy.device)
-        stats = token_stats(policy, batch, temperature=config.sampling.temperature, entropy=entropy)
-        with torch.no_grad():
-            known = token_stats(reference, batch, temperature=config.sampling.temperature).logp
-        result = clipped_surrogate(
-            stats.logp,
-            batch.old_logp,
-            batch.advantages,
-            clip_low=config.loss.clip_low,
-            clip_high=config.loss.clip_high,
-            reference=known,
-            kl_coefficient=config.kl.coefficient,
+def _add_rewards(means: Means, groups: Sequence[SampledGroup]) -> None:
+    """What the step's completions earned, those of replaced groups included."""
+    for group in groups:
+        rewards = group.rewards
+        means.add(
+            {"reward/std": float(rewards.std()), "zero_variance_groups": not group.has_signal}
         )
-        assert stats.entropy is not None, "entropy was asked for"
-        loss = result.loss
-        if config.entropy_coefficient:
-            loss = loss - config.entropy_coefficient * stats.entropy
-        (loss.sum() / num_targets).backward()
-        sums.add(loss, result.clipped, result.kl, stats.entropy)
-    return sums
-
-
-def _reward_metrics(sampled: Sampled) -> dict[str, float]:
-    """Averages over all completions of a step."""
-    rewards = sampled.rewards
-    scores = [score for group in sampled.scores for score in group]
-    flat = [completion for group in sampled.completions for completion in group]
-    parts = {
-        f"reward/{name}": sum(s.parts[name] for s in scores) / len(scores)
-        for name in scores[0].parts
-    }
-    spread = rewards.amax(dim=1) - rewards.amin(dim=1)
-    return {
-        "reward/mean": float(rewards.mean()),
-        "reward/std": float(rewards.std(dim=1).mean()),
-        **parts,
-        "parse_failure_rate": sum(not s.parsed for s in scores) / len(scores),
-        "zero_variance_groups": float((spread <= ZERO_SIGNAL).float().mean()),
-        "completion/length": sum(len(c.ids) for c in flat) / len(flat),
-        "completion/truncated": sum(not c.finished for c in flat) / len(flat),
-    }
-
-
-def _update(
-    policy: Policy,
-    reference: Policy,
-    optimizers: Sequence[torch.optim.Optimizer],
-    groups: Sequence[Group],
-    config: RlvrConfig,
-) -> dict[str, float]:
-    """One pass over the step's groups in updates of ``update_prompts`` prompts each."""
-    total, norms = _Sums(), []
-    for start in range(0, len(groups), config.update_prompts):
-        part = groups[start : start + config.update_prompts]
-        sums = accumulate_policy_gradient(policy, reference, part, config)
-        norms.append(apply_update(policy.model, optimizers, config.optimizer.max_grad_norm))
-        total.tokens += sums.tokens
-        total.loss += sums.loss
-        total.clipped += sums.clipped
-        total.kl += sums.kl
-        total.entropy += sums.entropy
-    return {
-        "loss": total.loss / total.tokens,
-        "clip_fraction": total.clipped / total.tokens,
-        "kl": total.kl / total.tokens,
-        "entropy": total.entropy / total.tokens,
-        "grad_norm": sum(norms) / len(norms),
-    }
+        for completion, score in zip(group.completions, group.scores, strict=True):
+            lengths = {"completion/length": len(completion.ids)}
+            means.add({"reward/mean": score.total, **score.metrics, **lengths})
 
 
 def train_grpo(
     policy: Policy,
-    reference: Policy,
+    reference: Policy | None,
     task: TextTask,
     train: Sequence[Example],
     validation: Sequence[Example],
     config: RlvrConfig,
     *,
+    processes: Processes,
     seed: int,
     folder: Path,
     label: str = "rlvr",
 ) -> dict[str, float]:
-    """Train the policy in place; ``reference`` stays as it is. Returns the summary of the run."""
-    optimizers = build_optimizers(policy.model, config.optimizer)
+    """Train the policy in place; returns the summary of the run.
+
+    ``reference`` is what KL is measured against; it moves only with kl.sync_every. None where no KL
+    is wanted. A run that was interrupted in ``folder`` goes on from its last stored state.
+    """
+    learner = Learner(policy, config, processes=processes)
     engine = BuiltinRollouts(policy, task.spec)
-    shown = ("reward/mean", "kl", "entropy", "val/metric")
-    run = Run(label, folder, config.steps, config, policy.model, optimizers, shown)
-    validation = validation[: config.validation_rows]
+    scorer = Scorer(task, config.reward, config.overlong, config.max_new_tokens)
+    collector = Collector(engine, task, scorer, train, config, processes, seed)
+    algorithm = Grpo(learner, collector, reference, config)
+    run = Run(
+        label,
+        folder,
+        config,
+        learner,
+        validator(engine, task, validation, config, processes),
+        shown=("reward/mean", "kl", "entropy", "val/metric"),
+        seed=seed,
+        higher_is_better=task.domain.higher_is_better,
+        state=algorithm.state,
+        tensors=algorithm.tensors,
+    )
+    algorithm.restore(run.restored, run.restored_tensors)
     for step in run:
-        started = time.perf_counter()
-        indices = batch_indices(step, count=len(train), size=config.batch_prompts, seed=seed)
         engine.update_weights(step)
-        sampled = sample(engine, task, [train[i] for i in indices], config, seed=seed, step=step)
-        groups = build_groups(sampled, config)
-        factor = schedule_factor(step, config.steps, config.optimizer)
-        set_rate(optimizers, factor)
-        values = _reward_metrics(sampled) | _update(policy, reference, optimizers, groups, config)
-        values["learning_rate"] = factor * config.optimizer.learning_rate
-        seconds = time.perf_counter() - started
-        if run.is_validated(step):
-            values["val/metric"] = mean_primary_metric(
-                engine, task, validation, max_new_tokens=config.max_new_tokens
-            )
-        run.record(step, values, seconds=seconds, tokens=sum(g.num_tokens for g in groups))
-    final = mean_primary_metric(engine, task, validation, max_new_tokens=config.max_new_tokens)
-    return {"val/metric": final, "steps": config.steps, **run.totals}
+        values = algorithm.step(step)
+        run.record(step, values, tokens=algorithm.num_tokens)
+    return run.summary()

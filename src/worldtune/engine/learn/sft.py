@@ -1,36 +1,39 @@
 """Supervised fine-tuning: the likelihood of the true completion, nothing else.
 
 The prompt is context and bears no loss; the loss of a step is the mean over all its completion
-tokens, however the batch was split into passes.
+tokens, however the batch was split into passes and processes.
 """
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from worldtune.config import SftConfig
-from worldtune.engine.learn.optim import apply_update, build_optimizers, schedule_factor, set_rate
-from worldtune.engine.model.batch import Group, bins, pack
-from worldtune.engine.model.policy import Policy, token_stats
+from worldtune.engine.learn.learner import Learner
+from worldtune.engine.learn.objective import Likelihood
+from worldtune.engine.learn.order import rows_at
+from worldtune.engine.model.batch import Group
+from worldtune.engine.model.policy import Policy
 from worldtune.engine.rollout.rollouts import BuiltinRollouts
-from worldtune.engine.runtime.run import Run, batch_indices
-from worldtune.engine.task.predict import mean_primary_metric
+from worldtune.engine.runtime.processes import Processes
+from worldtune.engine.runtime.run import Run
+from worldtune.engine.task.predict import validator
 from worldtune.engine.task.text_task import Example, TextTask
 
 
-def accumulate_likelihood(
-    policy: Policy, examples: Sequence[Example], *, tokens_per_pass: int
-) -> float:
-    """Add the gradient of the mean negative log-likelihood; returns that mean, nats per token."""
-    groups = [Group(e.prompt, [e.target]) for e in examples]
-    num_targets = sum(group.num_targets for group in groups)
-    total = 0.0
-    for part in bins(groups, tokens_per_pass):
-        stats = token_stats(policy, pack(part, device=policy.device))
-        loss = -stats.logp.sum() / num_targets
-        loss.backward()
-        total += float(loss.detach())
-    return total
+def accumulate_likelihood(learner: Learner, examples: Sequence[Example]) -> float:
+    """Add the gradient of the mean over these examples; returns that mean, nats per token.
+
+    Each process adds its share; gradients and value are sums over the processes afterwards.
+    """
+    processes = learner.processes
+    groups = [Group(example.prompt, [example.target]) for example in examples]
+    objective = Likelihood(sum(group.num_targets for group in groups))
+    shares = processes.share([group.num_tokens for group in groups])
+    mine = [groups[i] for i in shares[processes.rank]]
+    value = learner.accumulate(mine, lambda batch: objective)
+    return float(processes.sum(torch.tensor(value, dtype=torch.float64)))
 
 
 def train_sft(
@@ -40,6 +43,7 @@ def train_sft(
     validation: Sequence[Example],
     config: SftConfig,
     *,
+    processes: Processes,
     seed: int,
     folder: Path,
     label: str = "sft",
@@ -48,32 +52,26 @@ def train_sft(
 
     A run that was interrupted in ``folder`` goes on from its last stored state.
     """
-    optimizers = build_optimizers(policy.model, config.optimizer)
+    learner = Learner(policy, config, processes=processes)
     engine = BuiltinRollouts(policy, task.spec)
-    shown = ("loss", "val/metric")
-    run = Run(label, folder, config.steps, config, policy.model, optimizers, shown)
-    validation = validation[: config.validation_rows]
+
+    run = Run(
+        label,
+        folder,
+        config,
+        learner,
+        validator(engine, task, validation, config, processes),
+        shown=("loss", "val/metric"),
+        seed=seed,
+        higher_is_better=task.domain.higher_is_better,
+    )
     policy.model.train()
     for step in run:
-        started = time.perf_counter()
-        indices = batch_indices(step, count=len(train), size=config.batch_rows, seed=seed)
-        batch = [train[i] for i in indices]
-        loss = accumulate_likelihood(policy, batch, tokens_per_pass=config.tokens_per_pass)
-        factor = schedule_factor(step, config.steps, config.optimizer)
-        set_rate(optimizers, factor)
-        norm = apply_update(policy.model, optimizers, config.optimizer.max_grad_norm)
+        rows = rows_at(step * config.batch_rows, config.batch_rows, count=len(train), seed=seed)
+        batch = [train[row] for row in rows]
+        with learner.stopwatch.phase("train_s"):
+            loss = accumulate_likelihood(learner, batch)
         tokens = sum(len(e.prompt) + len(e.target) for e in batch)
-        values = {
-            "loss": loss,
-            "grad_norm": norm,
-            "learning_rate": factor * config.optimizer.learning_rate,
-            "tokens": tokens,
-        }
-        seconds = time.perf_counter() - started
-        if run.is_validated(step):
-            values["val/metric"] = mean_primary_metric(
-                engine, task, validation, max_new_tokens=config.max_new_tokens
-            )
-        run.record(step, values, seconds=seconds, tokens=tokens)
-    final = mean_primary_metric(engine, task, validation, max_new_tokens=config.max_new_tokens)
-    return {"val/metric": final, "steps": config.steps, **run.totals}
+        values = {"loss": loss, "tokens": tokens, **learner.step(step)}
+        run.record(step, values, tokens=tokens)
+    return run.summary()

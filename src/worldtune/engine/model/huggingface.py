@@ -19,6 +19,7 @@ from transformers import (
 from worldtune.config import LoraConfig, PretrainedModelConfig, ScratchModelConfig
 from worldtune.contracts import Message
 from worldtune.engine.model import induction
+from worldtune.engine.runtime import durable
 
 
 def build_scratch(
@@ -115,8 +116,8 @@ def save_checkpoint(
 ) -> None:
     """Write a folder that ``from_pretrained`` opens, complete or not at all.
 
-    The folder is written under a temporary name and renamed into place; an older checkpoint stays
-    until the new one is whole.
+    The folder is written under a temporary name, brought to the disk and renamed into place; an
+    older checkpoint stays until the new one is whole.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = folder.with_name(f".{folder.name}.new")
@@ -126,9 +127,10 @@ def save_checkpoint(
     model.save_pretrained(fresh)
     tokenizer.save_pretrained(fresh)
     (fresh / "README.md").write_text(card, encoding="utf-8")
+    durable.sync_tree(fresh)
     if folder.exists():
         folder.rename(old)
-    fresh.rename(folder)
+    durable.publish_folder(fresh, folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -21,12 +21,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from worldtune.config import OptimizerConfig
 from worldtune.engine.learn.optim import apply_update, build_optimizers, schedule_factor, set_rate
 from worldtune.engine.model.batch import Group, pack
-from worldtune.engine.model.policy import as_policy, token_stats
+from worldtune.engine.model.policy import as_policy
 
 _SHARP = 60.0
 """Squared amplitude of the distance biases: the previous token wins by about e^6."""
@@ -149,7 +150,8 @@ def practise_copying(model: PreTrainedModel, *, steps: int, seed: int) -> float:
     loss = torch.zeros(())
     for step in range(steps):
         groups = _copy_task(model.config.vocab_size, generator, rows=10, length=90)
-        loss = -token_stats(policy, pack(groups, device=policy.device)).logp.mean()
+        batch = pack(groups, device=policy.device)
+        loss = cross_entropy(policy.head.logits(policy.path.states(batch)), batch.targets)
         loss.backward()
         set_rate(optimizers, schedule_factor(step, steps, config))
         apply_update(model, optimizers, config.max_grad_norm)

@@ -6,9 +6,10 @@ its whole prompt and its own past, nothing else, as if it had a copy of the prom
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, cast
 
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from worldtune.engine.model.batch import PackedBatch
 
@@ -38,3 +39,11 @@ class Path(Protocol):
         self, prompts: Sequence[Sequence[int]], *, samples: int, max_new: int
     ) -> tuple[Tensor, Decoder]:
         """Encode each prompt once; the state of its last token [prompts, width], and a decoder."""
+
+
+def unwrapped(model: nn.Module) -> PreTrainedModel:
+    """The transformers model itself, below a wrapper of adapters; it shares the parameters."""
+    adapted: Any = model
+    return cast(
+        "PreTrainedModel", adapted.get_base_model() if hasattr(adapted, "get_base_model") else model
+    )

@@ -1,109 +1,48 @@
-"""Rollouts: completions sampled from the policy, several per prompt, each prompt encoded once.
+"""Rollouts by the training weights themselves: several completions per prompt, each encoded once.
 
-Text and visual tokens alike: a ``GenPlan`` may force tokens (actions between frames), restrict the
-vocabulary per position and fix the length. ``RolloutEngine`` is the seam behind which another
-engine may stand; ``BuiltinRollouts`` is ours.
+The loop keeps little: what was chosen and how likely it was, one row of a buffer per position.
+Where completions end, what was forced and what is padding is worked out once, afterwards.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from worldtune.engine.model.attention import decode_layout, group_layout
+from worldtune.engine.model.path import Decoder
 from worldtune.engine.model.policy import Policy
+from worldtune.engine.rollout.plan import GenPlan, RolloutEngine, Rollouts, TokenSpec
 from worldtune.engine.rollout.sampling import Sampling, choose, counter_uniform
 
-
-@dataclass(frozen=True)
-class TokenSpec:
-    """The vocabulary: size, special ids, and named id ranges (such as visual tokens)."""
-
-    vocab_size: int
-    pad: int
-    eos: int | None
-    bos: int | None = None
-    ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class GenPlan:
-    """What a completion may look like; shared by the batch or, for ``forced``, given per prompt.
-
-    Attributes:
-        max_new: most tokens of a completion.
-        forced: [prompts, max_new] token ids that are given, -1 where the model chooses; or None.
-        allowed: [max_new] which row of ``masks`` restricts each position; or None.
-        masks: [masks, vocabulary] True where a token is allowed; or None.
-        stop: ids that end a completion (and belong to it); empty fixes the length to ``max_new``.
-    """
-
-    max_new: int
-    forced: Tensor | None = None
-    allowed: Tensor | None = None
-    masks: Tensor | None = None
-    stop: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class Rollouts:
-    """Completions, ordered by prompt; rows are prompts times samples.
-
-    Attributes:
-        ids: [rows, longest] token ids, padded.
-        lengths: [rows] tokens of each completion, stop token included.
-        logp: [rows, longest] float32 nats under the distribution that was sampled, 0 at padding.
-        loss_mask: [rows, longest] True where the model chose the token.
-        group: [rows] index of the prompt.
-        finished: [rows] False where the completion was cut at ``max_new``.
-        weight_version: of the weights that sampled.
-    """
-
-    ids: Tensor
-    lengths: Tensor
-    logp: Tensor
-    loss_mask: Tensor
-    group: Tensor
-    finished: Tensor
-    weight_version: int = 0
-
-    def completion(self, row: int) -> list[int]:
-        """Token ids of one completion."""
-        ids: list[int] = self.ids[row, : int(self.lengths[row])].tolist()
-        return ids
-
-
-class RolloutEngine(Protocol):
-    """Something that samples completions."""
-
-    def generate(
-        self,
-        prompts: Sequence[Sequence[int]],
-        prompt_ids: Sequence[int],
-        *,
-        group: int,
-        plan: GenPlan,
-        sampling: Sampling,
-    ) -> Rollouts:
-        """Sample ``group`` completions of every prompt; prompt_ids are their stable counters."""
-
-    def update_weights(self, version: int) -> None:
-        """Take over the policy's current weights, known from now on as ``version``."""
-
+__all__ = ["BuiltinRollouts", "GenPlan", "RolloutEngine", "Rollouts", "TokenSpec"]
 
 _COMPACT_BELOW = 0.7
 """Finished rows are dropped once fewer than this share of the rows is still running."""
 
+_LOOK_EVERY = {"cpu": 1}
+"""Positions between looks at which rows are running; elsewhere a look waits for the device."""
+_LOOK_EVERY_ELSEWHERE = 16
+
 
 @dataclass
 class BuiltinRollouts:
-    """Decodes with the training weights themselves: nothing to synchronise, no mismatch."""
+    """Decodes with the training weights themselves: nothing to synchronise, no mismatch.
+
+    Attributes:
+        policy: whose completions are drawn.
+        spec: its vocabulary.
+        weight_version: reported with the rollouts.
+        cached_tokens: most tokens, of prompts and completions, whose keys and values are held at
+            once. Larger calls run in parts, which changes no draw; one prompt is never split.
+    """
 
     policy: Policy
     spec: TokenSpec
     weight_version: int = 0
+    cached_tokens: int = 2**17
 
     def update_weights(self, version: int) -> None:
         """See ``RolloutEngine``; the weights are shared, only the version moves."""
@@ -119,116 +58,132 @@ class BuiltinRollouts:
         plan: GenPlan,
         sampling: Sampling,
     ) -> Rollouts:
-        """See ``RolloutEngine``."""
+        """See ``RolloutEngine``. Raises ValueError for an empty prompt or an impossible plan."""
+        plan.check(len(prompts))
+        if not all(map(len, prompts)):
+            empty = [place for place, prompt in enumerate(prompts) if not len(prompt)]
+            raise ValueError(f"prompts {empty} have no token; give each one at least")
+        parts = []
         was_training = self.policy.model.training
         self.policy.model.eval()
         try:
-            return _Decoding(self, prompts, prompt_ids, group, plan, sampling).run()
+            for part in self._parts(prompts, group, plan):
+                forced = None if plan.forced is None else plan.forced[part]
+                decoding = _Decoding(
+                    self,
+                    prompts[part],
+                    prompt_ids[part],
+                    group=group,
+                    plan=replace(plan, forced=forced),
+                    sampling=sampling,
+                )
+                parts.append(decoding.run())
         finally:
             self.policy.model.train(was_training)
+        return _joined(parts, padding=self.spec.pad)
+
+    def _parts(
+        self, prompts: Sequence[Sequence[int]], group: int, plan: GenPlan
+    ) -> Iterator[slice]:
+        """Cut the prompts into runs of at most ``cached_tokens`` tokens."""
+        cuts, used = [0], 0
+        for place, prompt in enumerate(prompts):
+            cost = len(prompt) + group * plan.max_new
+            if used and used + cost > self.cached_tokens:
+                cuts.append(place)
+                used = 0
+            used += cost
+        return (slice(*ends) for ends in pairwise([*cuts, len(prompts)]))
 
 
 class _Decoding:
-    """One call of ``generate``: the state of the loop over positions."""
+    """Prompts that are decoded side by side: the state of the loop over positions."""
 
     def __init__(
         self,
         engine: BuiltinRollouts,
         prompts: Sequence[Sequence[int]],
         prompt_ids: Sequence[int],
+        *,
         group: int,
         plan: GenPlan,
         sampling: Sampling,
     ) -> None:
-        self.engine, self.policy, self.plan, self.sampling = engine, engine.policy, plan, sampling
-        self.device = engine.policy.device
-        self.prompts, self.group_size = prompts, group
-        self.num_rows = len(prompts) * group
-        counters = torch.tensor(prompt_ids, device=self.device)
-        self.prompt_counter = counters.repeat_interleave(group)
-        self.sample_counter = torch.arange(group, device=self.device).repeat(len(prompts))
-        self.position = torch.tensor([len(p) for p in prompts], device=self.device)
-        self.start = self.position.repeat_interleave(group)
-        self.stop = torch.tensor(sorted(plan.stop), dtype=torch.long, device=self.device)
-        shape = (self.num_rows, plan.max_new)
-        self.ids = torch.full(shape, engine.spec.pad, device=self.device)
-        self.logp = torch.zeros(shape, device=self.device)
-        self.loss_mask = torch.zeros(shape, dtype=torch.bool, device=self.device)
-        self.lengths = torch.full((self.num_rows,), plan.max_new, device=self.device)
-        self.finished = torch.zeros(self.num_rows, dtype=torch.bool, device=self.device)
-        self.rows = torch.arange(self.num_rows, device=self.device)
+        self.policy, self.spec, self.version = engine.policy, engine.spec, engine.weight_version
+        self.prompts, self.group_size, self.plan, self.sampling = prompts, group, plan, sampling
+        device = self.policy.device
+        num_rows = len(prompts) * group
+        self.group = torch.arange(len(prompts), device=device).repeat_interleave(group)
+        self.uniform = counter_uniform(
+            sampling.seed,
+            sampling.step,
+            torch.tensor(prompt_ids, device=device).repeat_interleave(group),
+            torch.arange(group, device=device).repeat(len(prompts)),
+            torch.arange(plan.max_new, device=device)[:, None],
+        )
+        # One row per position, so that each step writes one contiguous run.
+        self.ids = torch.full((plan.max_new, num_rows), self.spec.pad, device=device)
+        self.logp = torch.zeros(self.ids.shape, dtype=self._precision(), device=device)
+        self.stop = torch.tensor(sorted(plan.stop), dtype=torch.long, device=device)
+        self.rows = torch.arange(num_rows, device=device)
+        self.running = torch.ones(num_rows, dtype=torch.bool, device=device)
+        self.forced = None if plan.forced is None else plan.forced.to(device).T.contiguous()
+        everywhere = [] if self.forced is None else (self.forced >= 0).all(dim=1).tolist()
+        self.is_given = everywhere or [False] * plan.max_new
+        self.banned = None if plan.masks is None else ~plan.masks.to(device)
+        self.mask_at: list[int] = [] if plan.allowed is None else plan.allowed.tolist()
+
+    def _precision(self) -> torch.dtype:
+        """float64 for a float64 model, else float32."""
+        dtype = next(self.policy.model.parameters()).dtype
+        return torch.float64 if dtype == torch.float64 else torch.float32
 
     def run(self) -> Rollouts:
         """Prefill, then one position at a time until every row has stopped."""
-        logits = self._prefill()
-        time = 0
-        while True:
-            tokens = self._choose(logits, time)
-            time += 1
-            if time == self.plan.max_new or bool(self.finished.all()):
+        plan = self.plan
+        states, decoder = self.policy.path.prefill(
+            self.prompts, samples=self.group_size, max_new=plan.max_new
+        )
+        states = states.repeat_interleave(self.group_size, dim=0)
+        look_every = _LOOK_EVERY.get(states.device.type, _LOOK_EVERY_ELSEWHERE)
+        for time in range(plan.max_new):
+            tokens = self._choose(states, time)
+            if time + 1 == plan.max_new:
                 break
-            tokens = self._compact(tokens)
-            positions = (self.start[self.rows] + time - 1)[:, None]
-            hidden = self.policy.hidden(tokens[:, None], positions, self.layout)
-            self.layout.time = time
-            logits = self.policy.logits(hidden[:, -1])
-        if not self.plan.stop:
-            self.finished[:] = True
-        group = torch.arange(len(self.prompts), device=self.device)
-        group = group.repeat_interleave(self.group_size)
-        tensors = (self.ids[:, :time], self.lengths.clamp(max=time), self.logp[:, :time])
-        mask, version = self.loss_mask[:, :time], self.engine.weight_version
-        return Rollouts(*tensors, mask, group, self.finished, version)
+            if plan.stop:
+                self.running &= ~self._stops(tokens)
+                if time % look_every == 0:
+                    num_running = int(self.running.sum())
+                    if num_running == 0:
+                        break
+                    if num_running <= _COMPACT_BELOW * len(self.rows):
+                        tokens = self._compact(decoder, tokens)
+            states = decoder.step(tokens)
+        return self._result(time + 1)
 
-    def _prefill(self) -> Tensor:
-        """Encode every prompt once; logits [rows, vocabulary] of the first new token."""
-        lengths = [len(p) for p in self.prompts]
-        layout = group_layout(lengths, [], [], device=self.device)
-        layout.store = {}
-        flat = [token for prompt in self.prompts for token in prompt]
-        places = [i for length in lengths for i in range(length)]
-        hidden = self.policy.hidden(
-            torch.tensor([flat], device=self.device),
-            torch.tensor([places], device=self.device),
-            layout,
-        )
-        self.layout = decode_layout(
-            layout, self.position, samples=self.group_size, max_new=self.plan.max_new
-        )
-        last = self.position.cumsum(0) - 1
-        return self.policy.logits(hidden[0, last]).repeat_interleave(self.group_size, dim=0)
-
-    def _choose(self, logits: Tensor, time: int) -> Tensor:
-        """Record the token of every running row at this position and return it."""
-        rows, plan = self.rows, self.plan
-        if plan.masks is not None and plan.allowed is not None:
-            logits = logits.masked_fill(~plan.masks[plan.allowed[time]], float("-inf"))
-        uniform = counter_uniform(
-            self.sampling.seed,
-            self.sampling.step,
-            self.prompt_counter[rows],
-            self.sample_counter[rows],
-            time,
-        )
-        tokens, logp = choose(logits, uniform, self.sampling)
-        chosen = ~self.finished[rows]
-        if plan.forced is not None:
-            given = plan.forced[rows // self.group_size, time]
+    def _choose(self, states: Tensor, time: int) -> Tensor:
+        """Choose the token of every row at this position, record it and return it."""
+        given = None if self.forced is None else self.forced[time, self.group[self.rows]]
+        if given is not None and self.is_given[time]:
+            self.ids[time, self.rows] = given
+            return given
+        logits = self.policy.head.logits(states)
+        if self.banned is not None:
+            logits = logits.masked_fill(self.banned[self.mask_at[time]], -torch.inf)
+        tokens, logp = choose(logits, self.uniform[time, self.rows], self.sampling)
+        if given is not None:
             tokens = torch.where(given >= 0, given, tokens)
-            logp = torch.where(given >= 0, torch.zeros_like(logp), logp)
-            self.loss_mask[rows, time] = chosen & (given < 0)
-        else:
-            self.loss_mask[rows, time] = chosen
-        self.ids[rows, time] = torch.where(chosen, tokens, self.engine.spec.pad)
-        self.logp[rows, time] = torch.where(chosen, logp.float(), 0.0)
-        stops = chosen & torch.isin(tokens, self.stop)
-        self.lengths[rows[stops]] = time + 1
-        self.finished[rows[stops]] = True
+        self.ids[time, self.rows] = tokens
+        self.logp[time, self.rows] = logp.to(self.logp.dtype)
         return tokens
 
-    def _compact(self, tokens: Tensor) -> Tensor:
-        """Drop finished rows when that pays, keeping the same number of rows per group."""
-        running = (~self.finished[self.rows]).view(self.layout.prompt_mask.shape[0], -1)
+    def _stops(self, tokens: Tensor) -> Tensor:
+        """Which token ids end a completion."""
+        return (tokens[..., None] == self.stop).any(dim=-1)
+
+    def _compact(self, decoder: Decoder, tokens: Tensor) -> Tensor:
+        """Drop finished rows, as far as the groups stay equally large; returns what is left."""
+        running = self.running.view(-1, self.group_size)
         per_group = running.sum(dim=1)
         groups = per_group.nonzero().squeeze(-1)
         width = int(per_group.max())
@@ -236,7 +191,49 @@ class _Decoding:
             return tokens
         # Running rows first; where a group has fewer than ``width``, finished ones fill it up.
         first = running[groups].int().argsort(dim=1, descending=True, stable=True)[:, :width]
-        keep = (groups[:, None] * running.shape[1] + first).flatten()
-        self.layout.keep(groups, keep)
-        self.rows = self.rows[keep]
+        keep = (groups[:, None] * self.group_size + first).flatten()
+        decoder.keep(groups, keep)
+        self.rows, self.running, self.group_size = self.rows[keep], self.running[keep], width
         return tokens[keep]
+
+    def _result(self, num_positions: int) -> Rollouts:
+        """Find where each completion ends and clear what was decoded beyond."""
+        ids, logp = self.ids[:num_positions].T, self.logp[:num_positions].T
+        stops = self._stops(ids)
+        finished = stops.any(dim=1)
+        lengths = torch.where(finished, stops.int().argmax(dim=1) + 1, num_positions)
+        longest = int(lengths.max())
+        inside = torch.arange(longest, device=ids.device) < lengths[:, None]
+        chosen = inside
+        if self.forced is not None:
+            chosen = inside & (self.forced[:longest].T[self.group] < 0)
+        return Rollouts(
+            ids=torch.where(inside, ids[:, :longest], self.spec.pad),
+            lengths=lengths,
+            logp=torch.where(chosen, logp[:, :longest], 0.0),
+            loss_mask=chosen,
+            group=self.group,
+            finished=finished if self.plan.stop else torch.ones_like(finished),
+            weight_version=self.version,
+        )
+
+
+def _joined(parts: Sequence[Rollouts], padding: int) -> Rollouts:
+    """Parts of one call, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    longest = max(part.ids.shape[1] for part in parts)
+
+    def wide(rows: list[Tensor], fill: float) -> Tensor:
+        return torch.cat([pad(r, (0, longest - r.shape[1]), value=fill) for r in rows])
+
+    first = [0, *accumulate(int(part.group[-1]) + 1 for part in parts)]
+    return Rollouts(
+        ids=wide([part.ids for part in parts], padding),
+        lengths=torch.cat([part.lengths for part in parts]),
+        logp=wide([part.logp for part in parts], 0.0),
+        loss_mask=wide([part.loss_mask for part in parts], False),
+        group=torch.cat([part.group + n for part, n in zip(parts, first, strict=False)]),
+        finished=torch.cat([part.finished for part in parts]),
+        weight_version=parts[0].weight_version,
+    )

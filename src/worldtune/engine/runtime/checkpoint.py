@@ -1,107 +1,219 @@
-"""Resumable training state: weights and optimiser tensors in safetensors, everything else in JSON.
+"""Resumable training state: tensors in safetensors, everything else in JSON, hashes beside them.
 
-A state folder appears under its final name only when it is whole, and names the sha256 of its
-tensors. On resume the newest folder whose hash holds is taken; a damaged one is reported and the
-one before it used.
+A state folder ``step-00000120`` appears under that name only when it is whole and on the disk. Its
+``SHA256SUMS`` holds the hashes of its files (``sha256sum -c`` checks them, too). On resume the
+newest folder whose hashes hold is taken; a damaged one is named, and the one before it used.
 """
 
-import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from worldtune.engine.runtime import durable, tensor_file
 
 logger = logging.getLogger(__name__)
 
-_KEPT = 2
-"""The newest state, and the one before it in case the newest is damaged."""
-
-
-def sha256_file(path: Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+_TENSORS, _REST, _SUMS = "state.safetensors", "state.json", "SHA256SUMS"
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """What a loop needs to go on after ``step`` finished steps."""
+    """What a loop needs to go on after ``step`` finished steps.
+
+    Attributes:
+        step: finished steps.
+        tensors: weights, optimiser state and what the algorithm added, by name.
+        extra: everything else; survives JSON unchanged (text keys, lists, finite numbers).
+        needs: steps of other states that this one refers to; they are kept as long as it is.
+    """
 
     step: int
     tensors: Mapping[str, Tensor]
-    extra: Mapping[str, Any]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    needs: Collection[int] = ()
 
 
-def _optimizer_tensors(optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    return {
-        f"optimizer.{i}.{parameter}.{name}": torch.as_tensor(value)
+class Checkpoints:
+    """The states of a run in a folder: the newest ``keep``, and those that they need."""
+
+    def __init__(self, folder: Path, *, keep: int) -> None:
+        """Nothing is read or written yet."""
+        self.folder, self.keep = folder, keep
+
+    def save(self, state: TrainingState) -> None:
+        """Store a state of a new step; then drop states that are old and not needed.
+
+        Raises UserError if the disk is full or the folder cannot be written to; the states before
+        are whole then. Raises TypeError for ``extra`` that JSON would change.
+        """
+        record = {"step": state.step, "needs": sorted(state.needs), "extra": dict(state.extra)}
+        text = json.dumps(record, allow_nan=False)
+        if json.loads(text) != record:
+            raise TypeError(f"extra state must survive JSON (text keys, lists): {state.extra}")
+        final = self._at(state.step)
+        fresh = final.with_name(f".{final.name}.new")
+        with durable.explained(f"the checkpoint of step {state.step}", self.folder):
+            try:
+                self._clear_leftovers()
+                fresh.mkdir(parents=True)
+                sums = {
+                    _TENSORS: tensor_file.write_tensors(fresh / _TENSORS, state.tensors),
+                    _REST: durable.write_bytes(fresh / _REST, text.encode()),
+                }
+                durable.write_bytes(fresh / _SUMS, _sums_text(sums).encode())
+                durable.publish_folder(fresh, final)
+            except OSError:
+                shutil.rmtree(fresh, ignore_errors=True)
+                raise
+        self._prune()
+
+    def newest(self) -> TrainingState | None:
+        """The newest whole state, None if there is none; warns of those that are damaged."""
+        damaged: dict[Path, str] = {}
+        found: TrainingState | None = None
+        for step in reversed(self.steps()):
+            try:
+                found = self.load(step)
+                break
+            except DamagedError as error:
+                damaged[self._at(step)] = str(error)
+        used = self._at(found.step).name if found else "the beginning, there is no other"
+        for folder, reason in damaged.items():
+            logger.warning("checkpoint %s is damaged (%s); going on from %s", folder, reason, used)
+        return found
+
+    def load(self, step: int) -> TrainingState:
+        """The state of a step. Raises DamagedError unless it and all that it needs are whole."""
+        folder = self._at(step)
+        _check(folder)
+        record = json.loads((folder / _REST).read_text(encoding="utf-8"))
+        for other in record["needs"]:
+            _check(self._at(other))
+        tensors = load_file(folder / _TENSORS)
+        return TrainingState(record["step"], tensors, record["extra"], record["needs"])
+
+    def drop_after(self, step: int) -> None:
+        """Forget the states after a step: damaged ones, and those of a run that is not resumed."""
+        for later in self.steps():
+            if later > step:
+                durable.remove_folder(self._at(later))
+
+    def steps(self) -> list[int]:
+        """Steps of the states that are there, ascending."""
+        return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*"))
+
+    def _at(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+    def _prune(self) -> None:
+        steps = self.steps()
+        kept = set(steps[-self.keep :])
+        for step in sorted(kept):
+            kept |= set(self._needs(step))
+        for step in steps:
+            if step not in kept:
+                durable.remove_folder(self._at(step))
+
+    def _needs(self, step: int) -> list[int]:
+        try:
+            record = json.loads((self._at(step) / _REST).read_text(encoding="utf-8"))
+            return [int(other) for other in record["needs"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []  # damaged: it is not loaded, and needs nothing
+
+    def _clear_leftovers(self) -> None:
+        for leftover in self.folder.glob(".step-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+class DamagedError(Exception):
+    """A state folder is not what was written; the message says which file."""
+
+
+def _sums_text(sums: Mapping[str, str]) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+
+
+def _check(folder: Path) -> None:
+    """Raise DamagedError unless every file of a state folder has its hash."""
+    try:
+        stated = (folder / _SUMS).read_bytes()
+        sums = {name: durable.sha256_file(folder / name) for name in (_TENSORS, _REST)}
+    except OSError as error:
+        name = Path(error.filename).name if error.filename else folder.name
+        raise DamagedError(f"{folder.name}/{name}: {error.strerror}") from error
+    if stated != _sums_text(sums).encode():
+        wrong = [n for n in sums if _sums_text({n: sums[n]}).encode() not in stated]
+        names = " and ".join(f"{folder.name}/{name}" for name in wrong or sums)
+        raise DamagedError(f"{names}: not as {folder.name}/{_SUMS} says")
+
+
+def capture(model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """The tensors of a training state: trained weights, buffers, and the optimisers' moments.
+
+    Tensors that are sharded over processes are named here and gathered where they are written.
+    """
+    stored = model.state_dict().keys()
+    buffers = {f"model.{n}": b for n, b in model.named_buffers() if n in stored}
+    weights = {f"model.{n}": p for n, p in model.named_parameters() if p.requires_grad}
+    moments = {
+        f"optimizer.{i}.{parameter}.{name}": value
         for i, optimizer in enumerate(optimizers)
         for parameter, values in optimizer.state_dict()["state"].items()
         for name, value in values.items()
     }
-
-
-def save_state(
-    folder: Path,
-    *,
-    step: int,
-    model: nn.Module,
-    optimizers: Sequence[torch.optim.Optimizer],
-    extra: Mapping[str, Any],
-) -> None:
-    """Store the state after ``step`` steps and drop all but the newest ones."""
-    trained = {f"model.{n}": p.detach() for n, p in model.named_parameters() if p.requires_grad}
-    tensors = {n: t.contiguous() for n, t in (trained | _optimizer_tensors(optimizers)).items()}
-    fresh = folder / f".step-{step:08d}.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    save_file(tensors, fresh / "state.safetensors")
-    digest = sha256_file(fresh / "state.safetensors")
-    record = {"step": step, "sha256": digest, "extra": dict(extra)}
-    (fresh / "state.json").write_text(json.dumps(record), encoding="utf-8")
-    final = folder / f"step-{step:08d}"
-    shutil.rmtree(final, ignore_errors=True)
-    fresh.rename(final)
-    for old in sorted(folder.glob("step-*"))[:-_KEPT]:
-        shutil.rmtree(old)
-
-
-def load_state(folder: Path) -> TrainingState | None:
-    """The newest whole state, None if there is none."""
-    for candidate in sorted(folder.glob("step-*"), reverse=True):
-        try:
-            record = json.loads((candidate / "state.json").read_text(encoding="utf-8"))
-            whole = sha256_file(candidate / "state.safetensors") == record["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
-            whole = False
-        if whole:
-            tensors = load_file(candidate / "state.safetensors")
-            return TrainingState(record["step"], tensors, record["extra"])
-        logger.warning("checkpoint %s is damaged; using the one before it", candidate)
-    return None
+    if not all(isinstance(value, Tensor) for value in moments.values()):
+        raise TypeError("an optimiser keeps state that is no tensor, which is not stored exactly")
+    return weights | buffers | moments
 
 
 @torch.no_grad()
 def restore(
-    state: TrainingState, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]
+    tensors: Mapping[str, Tensor],
+    model: nn.Module,
+    optimizers: Sequence[torch.optim.Optimizer] = (),
 ) -> None:
-    """Put a stored state back into a model and its optimisers."""
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            parameter.copy_(state.tensors[f"model.{name}"])
+    """Put stored tensors back into a model and its optimisers.
+
+    Raises ValueError if the model has not the weights that were stored.
+    """
+    own = {name: tensor for name, tensor in capture(model, ()).items()}
+    stored = {name: t.shape for name, t in tensors.items() if name.startswith("model.")}
+    if stored != {name: tensor.shape for name, tensor in own.items()}:
+        raise ValueError("the checkpoint was stored from a model of another shape")
+    for name, tensor in own.items():
+        tensor.copy_(_like(tensors[name], tensor))
     for i, optimizer in enumerate(optimizers):
-        current = optimizer.state_dict()
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
         values: dict[int, dict[str, Tensor]] = {}
-        prefix = f"optimizer.{i}."
-        for key, tensor in state.tensors.items():
-            if key.startswith(prefix):
-                number, _, name = key.removeprefix(prefix).partition(".")
-                values.setdefault(int(number), {})[name] = tensor
-        optimizer.load_state_dict({"state": values, "param_groups": current["param_groups"]})
+        for number, name, tensor in _moments(tensors, f"optimizer.{i}."):
+            # A copy: what was read is a map of the file, which would hold its disk space for good.
+            values.setdefault(number, {})[name] = _like(tensor, parameters[number]).clone()
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": values, "param_groups": groups})
+
+
+def _moments(tensors: Mapping[str, Tensor], prefix: str) -> Iterator[tuple[int, str, Tensor]]:
+    for key, tensor in tensors.items():
+        if key.startswith(prefix):
+            number, _, name = key.removeprefix(prefix).partition(".")
+            yield int(number), name, tensor
+
+
+def _like(stored: Tensor, own: Tensor) -> Tensor:
+    """A stored tensor, sharded as the process's own of the same shape is."""
+    if stored.shape != own.shape or not hasattr(own, "full_tensor"):
+        return stored
+    from torch.distributed.tensor import DTensor, distribute_tensor  # noqa: PLC0415 - slow import
+
+    assert isinstance(own, DTensor)
+    # Every process has read the whole tensor: each takes its shard, nothing is sent.
+    return distribute_tensor(stored, own.device_mesh, own.placements, src_data_rank=None)

@@ -1,10 +1,14 @@
 """Completions for many examples at once, and how right they are on average."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
+
+from worldtune.config import RunConfig
 from worldtune.engine.rollout.rollouts import RolloutEngine, Rollouts
 from worldtune.engine.rollout.sampling import Sampling
+from worldtune.engine.runtime.processes import Processes
 from worldtune.engine.runtime.tracking import Progress
 from worldtune.engine.task.text_task import Example, TextTask
 
@@ -16,10 +20,15 @@ _ROWS_PER_CALL = 256
 
 @dataclass(frozen=True)
 class Completion:
-    """One completion: token ids, their log-probabilities in nats, whether it ended by itself."""
+    """One completion.
+
+    ids: token ids. logp: their log-probabilities, nats. chosen: False where a token was forced.
+    finished: whether it ended by itself.
+    """
 
     ids: tuple[int, ...]
     logp: tuple[float, ...]
+    chosen: tuple[bool, ...]
     finished: bool
 
 
@@ -29,6 +38,7 @@ def completion_at(rollouts: Rollouts, row: int) -> Completion:
     return Completion(
         tuple(rollouts.ids[row, :length].tolist()),
         tuple(rollouts.logp[row, :length].tolist()),
+        tuple(rollouts.loss_mask[row, :length].tolist()),
         bool(rollouts.finished[row]),
     )
 
@@ -69,13 +79,45 @@ def predict(
 
 
 def mean_primary_metric(
-    engine: RolloutEngine, task: TextTask, examples: Sequence[Example], *, max_new_tokens: int
+    engine: RolloutEngine,
+    task: TextTask,
+    examples: Sequence[Example],
+    *,
+    max_new_tokens: int,
+    processes: Processes,
 ) -> float:
-    """The domain's primary metric of greedy completions, averaged over the examples."""
-    completions = predict(engine, task, examples, max_new_tokens=max_new_tokens)
+    """The domain's primary metric of greedy completions, averaged over the examples.
+
+    Every process answers its share of the examples.
+    """
+    shares = processes.share([len(example.prompt) for example in examples])
+    mine = [examples[i] for i in shares[processes.rank]]
+    completions = predict(engine, task, mine, max_new_tokens=max_new_tokens)
     domain = task.domain
     values = [
         domain.metrics(example.row, domain.decode(example.row, task.text(first.ids)))
-        for example, (first,) in zip(examples, completions, strict=True)
+        for example, (first,) in zip(mine, completions, strict=True)
     ]
-    return sum(value[domain.primary_metric] for value in values) / max(1, len(values))
+    total = sum(value[domain.primary_metric] for value in values)
+    return float(processes.sum(torch.tensor(total, dtype=torch.float64))) / max(1, len(examples))
+
+
+def validator(
+    engine: RolloutEngine,
+    task: TextTask,
+    examples: Sequence[Example],
+    config: RunConfig,
+    processes: Processes,
+) -> Callable[[], float]:
+    """A function that measures the policy behind ``engine`` on the first validation examples."""
+
+    def validate() -> float:
+        return mean_primary_metric(
+            engine,
+            task,
+            examples[: config.validation_rows],
+            max_new_tokens=config.max_new_tokens,
+            processes=processes,
+        )
+
+    return validate

@@ -7,6 +7,7 @@ from worldtune.config import (
     CompareConfig,
     ComputeConfig,
     EvaluateConfig,
+    LaunchConfig,
     ModelConfig,
     RlvrConfig,
     SftConfig,
@@ -31,6 +32,7 @@ def compare_methods(
     evaluate: EvaluateConfig,
     config: CompareConfig,
     compute: ComputeConfig,
+    processes: LaunchConfig,
     domain: str,
 ) -> tuple[dict[str, Any], str]:
     """Train and score all arms; returns comparison.json and the results page in Markdown."""
@@ -46,6 +48,7 @@ def compare_methods(
         evaluate=evaluate,
         compare=config,
         compute=compute,
+        launch=processes,
         folder=Path(run_dir),
     )
     tests = {"test_iid": test_iid_set, "test_unseen": test_unseen_set}

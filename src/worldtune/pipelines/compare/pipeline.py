@@ -23,6 +23,7 @@ def create_pipeline(domain: str) -> Pipeline:
             "evaluate": "params:evaluate",
             "config": "params:compare",
             "compute": "params:compute",
+            "processes": "params:launch",
         },
         outputs=["comparison", "comparison_page"],
         name="compare_methods",

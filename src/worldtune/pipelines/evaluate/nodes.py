@@ -112,11 +112,11 @@ def write_report(
     domain: str,
 ) -> str:
     """The HTML report: curves, results with intervals, and held-out examples."""
-    from worldtune.engine.runtime.tracking import read_jsonl  # noqa: PLC0415 - keeps the import light
+    from worldtune.engine.runtime.tracking import read_curve  # noqa: PLC0415 - keeps the import light
     from worldtune.reporting.report import render_run_report  # noqa: PLC0415
 
     curves = {
-        stage: read_jsonl(Path(folder) / "metrics.jsonl")
+        stage: read_curve(Path(folder))
         for stage, folder in {"sft": sft_run, "rlvr": rlvr_run}.items()
     }
     facts = {

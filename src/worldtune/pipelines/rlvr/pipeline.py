@@ -18,6 +18,7 @@ def create_pipeline(domain: str) -> Pipeline:
             "task": "params:task",
             "config": "params:rlvr",
             "compute": "params:compute",
+            "processes": "params:launch",
             "seed": "params:seed",
         },
         outputs=["rlvr_model", "rlvr_metrics"],

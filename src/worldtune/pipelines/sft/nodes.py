@@ -1,10 +1,10 @@
-"""Node of stage sft: write the run's specification, start the worker, hand on what it made."""
+"""Node of stage sft: write the run's specification, start its processes, hand on what it made."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worldtune import worker
-from worldtune.config import ComputeConfig, ModelConfig, SftConfig, task_config
+from worldtune import launch, worker
+from worldtune.config import ComputeConfig, LaunchConfig, ModelConfig, SftConfig, task_config
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ def train_sft(
     model: ModelConfig,
     config: SftConfig,
     compute: ComputeConfig,
+    processes: LaunchConfig,
     seed: int,
     domain: str,
 ) -> tuple[str, dict[str, Any]]:
@@ -29,9 +30,10 @@ def train_sft(
         task=task_config(domain, task),
         seed=seed,
         compute=compute,
+        launch=processes,
         training=config,
         model=model,
     )
     worker.write_spec(Path(run_dir), spec, {"train": train_set, "val": val_set})
-    result = worker.run(Path(run_dir))
+    result = launch.run(Path(run_dir))
     return result["model"], result["metrics"]

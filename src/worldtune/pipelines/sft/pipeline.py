@@ -18,6 +18,7 @@ def create_pipeline(domain: str) -> Pipeline:
             "model": "params:model",
             "config": "params:sft",
             "compute": "params:compute",
+            "processes": "params:launch",
             "seed": "params:seed",
         },
         outputs=["sft_model", "sft_metrics"],

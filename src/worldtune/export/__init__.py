@@ -1,0 +1,1 @@
+"""A domain's data and rewards for people who train with TRL or verl."""

@@ -1,0 +1,318 @@
+"""The whole loss and every gradient, on every path, against a plain formula in float64.
+
+The plain formula is written here anew, on a table of all completions that the unmodified model
+makes from padded rows with all logits: nothing of what is tested takes part in it. The batch holds
+the cases that packing, sharing and weighting can get wrong.
+"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.engine.model.plain import (
+    assert_same_gradients,
+    gradients,
+    make_groups,
+    plain_rows,
+)
+from tests.engine.tiny import clean_float64, plain_copy, tiny_model
+from worldtune.config import RlvrConfig
+from worldtune.engine.learn.objective import PolicyObjective, count_targets, with_target
+from worldtune.engine.model.batch import bins, pack
+from worldtune.engine.model.cached import CachePath
+from worldtune.engine.model.head import Head, objective_loss
+from worldtune.engine.model.interface import InterfacePath
+from worldtune.engine.model.lean import LeanPath
+from worldtune.engine.model.policy import Policy
+
+TEMPERATURE = 0.7
+MAX_NEW = 9
+PATHS = {
+    "lean, cascade": lambda model, **options: LeanPath(model, expand=False, **options),
+    "lean, expanded": lambda model, **options: LeanPath(model, expand=True, **options),
+    "interface": InterfacePath,
+    "cached": CachePath,
+}
+EDGES = [
+    (9, [3, 1, 4]),  # a completion of one token beside longer ones
+    (2, [5, 2]),
+    (1, [1, 1]),  # a prompt of one token, whose completions all end at once
+    (6, [2, 6, 1]),
+    (4, [3, 2]),
+]
+
+
+def edge_groups():
+    """Advantages of both signs and a group without any; forced tokens; a completion of nothing else."""
+    groups = make_groups(EDGES)
+    advantages = [(0.75, -1.5, 0.25), (-0.5, 0.5), (1.0, -1.0), (0.0, 0.0, 0.0), (1.25, -0.75)]
+    groups = [replace(g, advantages=a) for g, a in zip(groups, advantages, strict=True)]
+    trained = [[False, True, False, True, True], [True, False]]
+    groups[1] = replace(groups[1], trained=trained)
+    groups[4] = replace(groups[4], trained=[[True, True, True], [False, False]])
+    return groups
+
+
+def known_logp(twin, groups, *, spread, seed):
+    """Per group and completion, log-probabilities off the model's by up to ``spread`` nats.
+
+    Rounded to float32, in which batches carry them.
+    """
+    with torch.no_grad():
+        rows = plain_rows(twin, groups, TEMPERATURE)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.rand(rows.logp.shape, generator=generator, dtype=torch.float64) * 2 - 1
+    values = iter((rows.logp + spread * noise).float().tolist())
+    return [[next(values)[: len(c)] for c in group.completions] for group in groups]
+
+
+def off_policy(twin, groups):
+    known = known_logp(twin, groups, spread=0.6, seed=1)
+    return [replace(g, old_logp=rows) for g, rows in zip(groups, known, strict=True)]
+
+
+def with_reference(twin, groups):
+    known = known_logp(twin, groups, spread=0.9, seed=2)
+    return [replace(g, reference=rows) for g, rows in zip(groups, known, strict=True)]
+
+
+def table(groups, name, like, fill=0.0):
+    """An attribute of groups as [completions, longest]."""
+    rows = [row for group in groups for row in getattr(group, name)]
+    result = torch.full_like(like, fill)
+    for i, row in enumerate(rows):
+        result[i, : len(row)] = torch.tensor(row, dtype=like.dtype)
+    return result
+
+
+def plain_policy_loss(config, ratio, logp, advantage):
+    """Per token; the cases of the definitions instead of minima of products."""
+    low, high = 1 - config.clip_low, 1 + config.clip_high
+    if config.kind == "cispo":
+        weight = ratio.detach().clamp(low, high)
+        return -weight * advantage * logp
+    good = -advantage * torch.where(ratio < high, ratio, high)
+    bad = -advantage * torch.where(ratio > low, ratio, low)
+    if config.dual_clip is not None:
+        bad = torch.where(ratio > config.dual_clip, -advantage * config.dual_clip, bad)
+    return torch.where(advantage > 0, good, torch.where(advantage < 0, bad, 0.0 * ratio))
+
+
+def plain_total(twin, groups, config, *, num_targets=0):
+    """The loss of an update; the last ``num_targets`` rows of groups are true completions."""
+    rows = plain_rows(twin, groups, TEMPERATURE)
+    counts = rows.is_token.clone()
+    if any(g.trained is not None for g in groups):
+        full = [
+            replace(g, trained=g.trained or [[True] * len(c) for c in g.completions])
+            for g in groups
+        ]
+        counts = table(full, "trained", rows.logp) > 0
+    is_truth = torch.zeros(len(counts), dtype=torch.bool)
+    if num_targets:
+        ends = torch.tensor([len(g.completions) for g in groups]).cumsum(0) - 1
+        is_truth[ends] = True
+    truth = counts & is_truth[:, None]
+    counts = counts & ~is_truth[:, None]
+    advantage = torch.tensor([a for g in groups for a in g.advantages], dtype=torch.float64)
+    advantage = advantage[:, None].expand_as(rows.logp)
+    old = rows.logp.detach()
+    if groups[0].old_logp is not None:
+        old = table(groups, "old_logp", rows.logp)
+    log_ratio = torch.where(counts, rows.logp - old, 0.0)
+    lengths = counts.sum(1, keepdim=True)
+    if config.loss.kind == "gspo":
+        log_ratio = (log_ratio.sum(1, keepdim=True) / lengths.clamp(min=1)).expand_as(rows.logp)
+    per_token = plain_policy_loss(config.loss, log_ratio.exp(), rows.logp, advantage)
+    if config.kl.coefficient:
+        gap = table(groups, "reference", rows.logp) - rows.logp
+        kinds = {"k1": -gap, "k2": gap**2 / 2, "k3": gap.exp() - 1 - gap}
+        per_token = per_token + config.kl.coefficient * kinds[config.kl.estimator]
+    per_token = per_token - config.entropy_coefficient * rows.entropy
+    per_token = torch.where(counts, per_token, 0.0)
+    num_rows = int((lengths > 0).sum())
+    if config.loss.aggregation == "token":
+        total = per_token.sum() / counts.sum()
+    elif config.loss.aggregation == "sequence":
+        total = (per_token.sum(1, keepdim=True) / lengths.clamp(min=1)).sum() / num_rows
+    else:
+        total = per_token.sum() / (num_rows * MAX_NEW)
+    if num_targets:
+        nll = -torch.where(truth, rows.logp, 0.0).sum() / truth.sum()
+        total = total + config.sft_weight * nll
+    return total
+
+
+def path_total(policy, groups, config, *, tokens_per_pass, chunk=4, has_targets=False):
+    """The loss of an update as it is trained: bins, the fused head, objectives; walked backwards."""
+    counts = count_targets(groups, has_targets=has_targets)
+    entropy = "gradient" if config.entropy_coefficient else "value"
+    total = 0.0
+    for part in bins(groups, tokens_per_pass):
+        batch = pack(part, device=policy.device)
+        loss, _ = objective_loss(
+            policy.head,
+            policy.path.states(batch),
+            batch.targets,
+            PolicyObjective(batch, config, counts),
+            temperature=TEMPERATURE,
+            entropy=entropy,
+            chunk=chunk,
+        )
+        loss.backward()
+        total += float(loss.detach())
+    return total
+
+
+def settings(kind="ppo", aggregation="token", **changes):
+    loss = {"kind": kind, "aggregation": aggregation, "clip_low": 0.2, "clip_high": 0.28}
+    return RlvrConfig(max_new_tokens=MAX_NEW, loss=loss | changes.pop("loss", {}), **changes)
+
+
+def assert_exact(model, twin, groups, config, *, paths=PATHS, num_targets=0, **passes):
+    expected = plain_total(twin, groups, config, num_targets=num_targets)
+    expected.backward()
+    assert float(expected.detach()) != 0.0
+    known = gradients(twin)
+    for name in paths:
+        model.set_attn_implementation("sdpa")
+        model.zero_grad()
+        head = Head(model.get_output_embeddings())
+        policy = Policy(model, PATHS[name](model), head)
+        options = {"tokens_per_pass": 21, "has_targets": bool(num_targets)} | passes
+        found = path_total(policy, groups, config, **options)
+        assert found == pytest.approx(float(expected.detach()), rel=1e-12), name
+        assert_same_gradients(gradients(model), known, 1e-12, label=name)
+
+
+@pytest.fixture
+def qwen3(monkeypatch):
+    """Grouped queries, norms of queries and keys, tied embeddings."""
+    clean_float64(monkeypatch, "qwen3")
+    model = tiny_model("qwen3", kv_heads=2, tied=True, dtype=torch.float64)
+    return model, plain_copy(model)
+
+
+@pytest.mark.parametrize("aggregation", ["token", "sequence", "constant"])
+@pytest.mark.parametrize("kind", ["ppo", "gspo", "cispo"])
+class TestEveryLossAndAggregation:
+    def test_on_policy(self, qwen3, kind, aggregation):
+        assert_exact(*qwen3, edge_groups(), settings(kind, aggregation))
+
+    def test_off_policy_beyond_the_clip(self, qwen3, kind, aggregation):
+        groups = off_policy(qwen3[1], edge_groups())
+        assert_exact(*qwen3, groups, settings(kind, aggregation))
+
+    def test_off_policy_with_divergence_and_entropy(self, qwen3, kind, aggregation):
+        model, twin = qwen3
+        groups = with_reference(twin, off_policy(twin, edge_groups()))
+        config = settings(kind, aggregation, kl={"coefficient": 0.3}, entropy_coefficient=0.05)
+        assert_exact(model, twin, groups, config)
+
+
+def test_a_dual_clip(qwen3):
+    groups = off_policy(qwen3[1], edge_groups())
+    assert_exact(*qwen3, groups, settings(loss={"dual_clip": 1.3}))
+
+
+@pytest.mark.parametrize("estimator", ["k1", "k2", "k3"])
+def test_every_estimate_of_the_divergence(qwen3, estimator):
+    model, twin = qwen3
+    groups = with_reference(twin, edge_groups())
+    config = settings(kl={"coefficient": 0.4, "estimator": estimator})
+    assert_exact(model, twin, groups, config)
+
+
+@pytest.mark.parametrize("extra", [{"kl": {"coefficient": 0.3}}, {"entropy_coefficient": 0.1}])
+def test_divergence_and_entropy_train_groups_without_advantage(qwen3, extra):
+    model, twin = qwen3
+    groups = [replace(g, advantages=[0.0] * len(g.completions)) for g in edge_groups()]
+    assert_exact(model, twin, with_reference(twin, groups), settings(**extra))
+
+
+def test_the_true_completion_learnt_beside_the_sampled_ones(qwen3):
+    model, twin = qwen3
+    groups = off_policy(twin, edge_groups())
+    targets = [[5, 6, 7], [8], [9, 10, 11, 12], [13, 14], [15]]
+    groups = [with_target(g, t) for g, t in zip(groups, targets, strict=True)]
+    for kind in ("ppo", "gspo"):
+        twin.zero_grad()
+        assert_exact(model, twin, groups, settings(kind, sft_weight=0.5), num_targets=11)
+
+
+@pytest.mark.parametrize("tokens_per_pass", [1, 30, 1000])
+@pytest.mark.parametrize("chunk", [1, 7, None])
+def test_neither_passes_nor_chunks_change_anything(qwen3, tokens_per_pass, chunk):
+    groups = off_policy(qwen3[1], edge_groups())
+    options = {"tokens_per_pass": tokens_per_pass, "chunk": chunk}
+    for kind in ("ppo", "gspo"):
+        qwen3[1].zero_grad()
+        assert_exact(*qwen3, groups, settings(kind), paths=["lean, cascade"], **options)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options", "paths"),
+    [
+        ("llama", {"kv_heads": 1}, PATHS),
+        ("llama", {"kv_heads": 4, "attention_bias": True, "head_bias": True}, PATHS),
+        ("qwen2", {"kv_heads": 2, "tied": True, "head_bias": True}, PATHS),
+        ("qwen2", {"num_hidden_layers": 1}, PATHS),
+        ("qwen3", {"kv_heads": 2, "head_dim": 16, "vocabulary": 53}, PATHS),
+        ("mistral", {"kv_heads": 2}, ["interface", "cached"]),
+        ("mistral", {"kv_heads": 2, "sliding_window": 3}, ["cached"]),
+        ("gpt2", {"tied": True}, ["interface", "cached"]),
+        ("gpt_neox", {}, ["interface", "cached"]),
+    ],
+    ids=str,
+)
+def test_every_architecture(monkeypatch, architecture, options, paths):
+    clean_float64(monkeypatch, architecture)
+    model = tiny_model(architecture, dtype=torch.float64, **options)
+    twin = plain_copy(model)
+    groups = with_reference(twin, off_policy(twin, edge_groups()))
+    config = settings(kl={"coefficient": 0.3}, entropy_coefficient=0.05)
+    assert_exact(model, twin, groups, config, paths=paths)
+
+
+@pytest.mark.parametrize("rope", ["linear", "llama3", "yarn"])
+def test_every_rotary_embedding_of_fixed_angles(monkeypatch, rope):
+    parameters = {"rope_type": rope, "rope_theta": 1e4, "factor": 4.0}
+    if rope == "llama3":
+        parameters |= {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
+    if rope != "linear":
+        parameters["original_max_position_embeddings"] = 64
+    model = tiny_model("llama", dtype=torch.float64, rope_parameters=parameters)
+    groups = edge_groups()
+    config = settings()
+    twin = plain_copy(model)
+    expected = plain_total(twin, groups, config)
+    expected.backward()
+    for name in PATHS:
+        model.zero_grad()
+        model.set_attn_implementation("sdpa")
+        policy = Policy(model, PATHS[name](model), Head(model.get_output_embeddings()))
+        found = path_total(policy, groups, config, tokens_per_pass=21)
+        # transformers computes angles and norms in float32 here.
+        assert found == pytest.approx(float(expected.detach()), rel=1e-5), name
+        assert_same_gradients(gradients(model), gradients(twin), 1e-4, label=name)
+
+
+@pytest.mark.parametrize("name", ["lean, cascade", "lean, expanded", "interface"])
+def test_gradient_checkpointing_changes_nothing(qwen3, monkeypatch, name):
+    monkeypatch.setitem(
+        PATHS, name, lambda model, make=PATHS[name]: make(model, gradient_checkpointing=True)
+    )
+    model, twin = qwen3
+    model.train()
+    groups = off_policy(twin, edge_groups())
+    assert_exact(model, twin, groups, settings(), paths=[name])
+
+
+def test_frozen_layers_stay_without_gradient(qwen3):
+    model, twin = qwen3
+    for net in (model, twin):
+        net.get_input_embeddings().requires_grad_(False)
+        net.base_model.layers[0].requires_grad_(False)
+        net.base_model.layers[1].mlp.requires_grad_(False)
+    assert_exact(model, twin, off_policy(twin, edge_groups()), settings())
