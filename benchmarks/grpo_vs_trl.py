@@ -3,8 +3,8 @@
 TRL's own loop drives; right after each of its optimizer steps our step runs on the same prompts and
 on its own copy of the weights, and then the floor is measured, so that the three share the state of
 the machine. One process, one thread. The first step is dropped; ratios are medians over pairs. Peak
-memory is measured with each side alone in a process of its own: the growth of resident memory after
-all imports, so weights, gradients, optimizer state, activations and caches.
+memory is measured with each side alone in a process of its own: the growth of resident memory from
+before the model is built, so weights, gradients, optimizer state, activations and caches.
 
     python -m benchmarks.grpo_vs_trl --shape long --steps 5
     python -m benchmarks.grpo_vs_trl --shape long --tune
@@ -26,7 +26,15 @@ import torch
 from torch import Tensor
 
 from benchmarks.floor import Floor, FloorMeter, Work
-from benchmarks.meter import PARTS, StepTime, machine_facts, median_ratio, peak_rss_mb, table
+from benchmarks.meter import (
+    PARTS,
+    StepTime,
+    machine_facts,
+    median_ratio,
+    peak_resident_mb,
+    resident_mb,
+    table,
+)
 from benchmarks.own_step import OwnStep
 from benchmarks.shapes import SHAPES, Shape, Width, build_model, draw_prompts
 from benchmarks.trl_step import TrlOptions, build_trainer, trl_loss
@@ -70,17 +78,17 @@ def check_same_loss(shape: Shape) -> float:
     trainer = build_trainer(
         model, small, prompts, TrlOptions(4), steps=1, after=lambda time, given: None
     )
-    peer_loss = trl_loss(trainer, prompts, completions, advantages, old_logp)
-    peer_loss.backward()
-    peer = gradients(model)
+    loss = trl_loss(trainer, prompts, completions, advantages, old_logp)
+    loss.backward()
+    peer, peer_loss = gradients(model), float(loss.detach())
     step = OwnStep(build_model(width))
     rows = zip(prompts, completions, advantages, old_logp, strict=True)
     own_loss = step.loss([Group(*row) for row in rows])
     own = gradients(step.policy.model)
     difference = float((peer - own).norm() / peer.norm())
-    if abs(float(peer_loss) - own_loss) > 1e-5 * abs(own_loss) or difference > 1e-5:
+    if abs(peer_loss - own_loss) > 1e-5 * abs(own_loss) or difference > 1e-5:
         raise RuntimeError(
-            f"the two sides compute different things: loss {float(peer_loss)!r} and {own_loss!r}, "
+            f"the two sides compute different things: loss {peer_loss!r} and {own_loss!r}, "
             f"gradients {difference:.1e} apart"
         )
     return difference
@@ -216,15 +224,15 @@ def show(summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def tune(shape: Shape, options: TrlOptions) -> str:
+def tune(shape: Shape, options: TrlOptions, *, steps: int) -> str:
     """TRL's step at every micro-batch that divides the rows, dynamic and static cache."""
     sizes = [n for n in range(1, shape.rows + 1) if shape.rows % n == 0]
-    rows = [["micro-batch", "cache", "step CPU s", "generation"]]
+    rows = [["micro-batch", "cache", *(f"{part} CPU s" for part in PARTS)]]
     tried = [replace(options, micro_batch=n) for n in sizes]
     tried.append(replace(options, cache="static"))
     for one in tried:
-        times = compare(shape, one, steps=2, sides="trl").peer
-        spans = [statistics.median(_span(times, p, "cpu")) for p in ("step", "generation")]
+        times = compare(shape, one, steps=steps, sides="trl").peer
+        spans = [statistics.median(_span(times, part, "cpu")) for part in PARTS]
         rows.append([str(one.micro_batch), one.cache or "dynamic", *(f"{s:.2f}" for s in spans)])
     return f"{shape.name}\n{table(rows)}"
 
@@ -264,12 +272,13 @@ def main() -> None:
             gradient_checkpointing=arguments.gradient_checkpointing,
         )
         if arguments.tune:
-            print(tune(shape, options), flush=True)
+            print(tune(shape, options, steps=arguments.steps), flush=True)
         elif arguments.side:
-            before = peak_rss_mb()
+            check_same_loss(shape)  # both sides import what they import when first used
+            before = resident_mb()
             measured = compare(shape, options, steps=arguments.steps, sides=arguments.side)
             times = measured.peer if arguments.side == "trl" else measured.own
-            grown = peak_rss_mb() - before
+            grown = peak_resident_mb() - before
             print(json.dumps({"peak_mb": grown, "steps": [asdict(time) for time in times]}))
         else:
             measured = compare(shape, options, steps=arguments.steps)

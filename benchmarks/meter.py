@@ -94,13 +94,22 @@ def cpu_seconds(function: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def peak_rss_mb() -> float:
-    """The most resident memory that this process ever had, MB; nan where the system hides it."""
+def _status_mb(name: str) -> float:
     status = Path("/proc/self/status")
     if not status.exists():
         return float("nan")
-    line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+    line = next(x for x in status.read_text().splitlines() if x.startswith(name))
     return int(line.split()[1]) / 1024
+
+
+def resident_mb() -> float:
+    """Resident memory of this process now, MB; nan where the system hides it (Linux shows it)."""
+    return _status_mb("VmRSS")
+
+
+def peak_resident_mb() -> float:
+    """The most resident memory that this process ever had, MB."""
+    return _status_mb("VmHWM")
 
 
 def machine_facts(packages: Sequence[str] = ("torch", "transformers", "trl")) -> str:

@@ -31,6 +31,10 @@ SETTINGS = {
 """Those of TRL's side: loss ``dapo``, epsilon 0.2, AdamW at a constant rate, norm clipped at 1."""
 
 
+TOKENS_PER_PASS = 2048
+"""On a CPU larger passes are not faster, only larger: mostly one group, whole (it is not split)."""
+
+
 class OwnStep:
     """A policy and its optimizer; calling it takes one step of reinforcement learning."""
 
@@ -38,7 +42,7 @@ class OwnStep:
         self,
         model: PreTrainedModel,
         *,
-        tokens_per_pass: int = 16384,
+        tokens_per_pass: int = TOKENS_PER_PASS,
         path: Literal["auto", "lean", "interface", "cached"] = "auto",
     ) -> None:
         self.config = RlvrConfig.model_validate({**SETTINGS, "tokens_per_pass": tokens_per_pass})

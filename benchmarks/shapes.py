@@ -34,11 +34,15 @@ class Width:
         return self.hidden // self.heads
 
     @property
-    def linears(self) -> tuple[tuple[int, int], ...]:
-        """(inputs, outputs) of the linear maps of one layer: q, k, v, o, gate, up, down."""
-        own, kv = self.hidden, self.kv_heads * self.head_dim
-        attention = ((own, own), (own, kv), (own, kv), (own, own))
-        return (*attention, (own, self.mlp), (own, self.mlp), (self.mlp, own))
+    def keys_values(self) -> tuple[tuple[int, int], ...]:
+        """(inputs, outputs) of the linear maps to keys and values of one layer."""
+        return ((self.hidden, self.kv_heads * self.head_dim),) * 2
+
+    @property
+    def other_maps(self) -> tuple[tuple[int, int], ...]:
+        """(inputs, outputs) of the other linear maps of one layer: q, o, gate, up, down."""
+        own = self.hidden
+        return ((own, own), (own, own), (own, self.mlp), (own, self.mlp), (self.mlp, own))
 
 
 @dataclass(frozen=True)

@@ -28,18 +28,21 @@ from benchmarks.shapes import EOS, PAD, Shape, reward
 
 
 def build_tokenizer(vocabulary: int) -> PreTrainedTokenizerFast:
-    """One word per token id: TRL takes prompts as text."""
-    words = {f"t{number}": number for number in range(vocabulary)}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token=f"t{PAD}"))
+    """One word per token id: TRL takes prompts as text.
+
+    Brackets, because special tokens are looked for inside of words, too.
+    """
+    words = {f"<{number}>": number for number in range(vocabulary)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token=f"<{PAD}>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=f"t{PAD}", eos_token=f"t{EOS}"
+        tokenizer_object=tokenizer, pad_token=f"<{PAD}>", eos_token=f"<{EOS}>"
     )
 
 
 def as_text(ids: Sequence[int]) -> str:
     """What ``build_tokenizer`` reads back."""
-    return " ".join(f"t{number}" for number in ids)
+    return " ".join(f"<{number}>" for number in ids)
 
 
 @dataclass(frozen=True)
@@ -145,13 +148,16 @@ def build_trainer(
     def score(completion_ids: list[list[int]], **_: Any) -> list[float]:
         return [reward(ids, vocabulary) for ids in completion_ids]
 
+    tokenizer, texts = build_tokenizer(vocabulary), [as_text(prompt) for prompt in prompts]
+    if tokenizer(texts)["input_ids"] != [list(prompt) for prompt in prompts]:
+        raise RuntimeError("TRL would read other prompts than we do")
     hook = _Hook(after)
     trainer = TimedTrainer(
         model=model,
         reward_funcs=score,
         args=config,
-        train_dataset=Dataset.from_dict({"prompt": [as_text(p) for p in prompts]}),
-        processing_class=build_tokenizer(vocabulary),
+        train_dataset=Dataset.from_dict({"prompt": texts}),
+        processing_class=tokenizer,
         callbacks=[hook],
     )
     hook.trainer = trainer

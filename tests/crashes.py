@@ -22,10 +22,13 @@ _OPERATIONS = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil
 class Nursery:
     """Starts runs of ``target`` ("module:function", called with the folder)."""
 
-    def __init__(self, target: str, *, hash_seed: int = 0) -> None:
-        """Import the target in a process of its own; ``hash_seed`` orders the sets of its runs."""
+    def __init__(self, target: str, *needed: str, hash_seed: int = 0) -> None:
+        """Import the target, and what it imports late, in a process of its own.
+
+        ``hash_seed`` orders the sets of its runs.
+        """
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crashes", target],
+            [sys.executable, "-m", "tests.crashes", target, *needed],
             cwd=Path(__file__).resolve().parent.parent,
             env={
                 **os.environ,
@@ -38,7 +41,7 @@ class Nursery:
             text=True,
         )
 
-    def start(self, folder: Path, **death: int) -> int:
+    def start(self, folder: Path, **death: int | str) -> int:
         """Start a run; returns its process id. See ``_Death`` for ``death``."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"folder": str(folder), "death": death}) + "\n")
@@ -48,16 +51,17 @@ class Nursery:
     def wait(self) -> bool:
         """Whether the run that was started last ended well; False if it was killed."""
         status = int(self._answer())
-        assert status in {0, signal.SIGKILL}, f"the run failed with {status}: see its output above"
+        assert status in {0, signal.SIGKILL}, f"the run failed with {status}: see its output file"
         return status == 0
 
-    def run(self, folder: Path, **death: int) -> bool:
+    def run(self, folder: Path, **death: int | str) -> bool:
         """Start a run and wait for its end."""
         self.start(folder, **death)
         return self.wait()
 
     def close(self) -> None:
         """End the nursery."""
+        self._process.kill()
         self._process.communicate()
 
     def _answer(self) -> str:
@@ -72,12 +76,13 @@ def _no_fsync(number: int) -> None:
 class _Death:
     """Kills this process before its ``operation``-th file operation or in its ``write``-th write.
 
-    Counting starts at 1; 0 is never. What a run that lived did is counted in ``counts.json`` beside
-    its folder.
+    Counting starts at 1; 0 is never. Operations are those on paths below the folder that contain
+    ``part``. What a run that lived did is counted in ``counts.json`` beside its folder.
     """
 
-    def __init__(self, folder: Path, *, operation: int = 0, write: int = 0) -> None:
-        self.folder, self.operation, self.write = str(folder), operation, write
+    def __init__(self, folder: Path, *, operation: int = 0, write: int = 0, part: str = "") -> None:
+        self.folder, self.part = str(folder), part
+        self.operation, self.write = operation, write
         self.operations = self.writes = 0
         self._write = os.write
         os.write = self._counted_write
@@ -85,7 +90,8 @@ class _Death:
         sys.addaudithook(self._count)
 
     def _count(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event not in _OPERATIONS or self.folder not in str(arguments[0]):
+        path = str(arguments[0]) if arguments else ""
+        if event not in _OPERATIONS or self.folder not in path or self.part not in path:
             return
         reads = event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR)
         if not reads:
@@ -111,9 +117,16 @@ def counts_of(folder: Path) -> dict[str, int]:
     return counts
 
 
-def _live(target: str, folder: Path, death: dict[str, int]) -> int:
+def output_of(folder: Path) -> str:
+    """What all runs in a folder have printed."""
+    return Path(f"{folder}.out").read_text()
+
+
+def _live(target: str, folder: Path, death: dict[str, Any]) -> int:
     """Be a run; returns its status."""
-    os.dup2(2, 1)  # the nursery's answers are its alone
+    with open(f"{folder}.out", "ab") as output:
+        os.dup2(output.fileno(), 1)  # the nursery's answers are its alone
+        os.dup2(output.fileno(), 2)
     module, _, function = target.partition(":")
     watched = _Death(folder, **death)
     try:
@@ -125,18 +138,19 @@ def _live(target: str, folder: Path, death: dict[str, int]) -> int:
     return 0
 
 
-def _nurse(target: str) -> None:
-    module = importlib.import_module(target.partition(":")[0])
-    for name in getattr(module, "NEEDED", ()):
+def _nurse(target: str, *needed: str) -> None:
+    for name in (target.partition(":")[0], *needed):
         importlib.import_module(name)
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
         if child == 0:
             os._exit(_live(target, Path(order["folder"]), order["death"]))
-        print(child, flush=True)
-        print(os.waitpid(child, 0)[1], flush=True)
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
+        sys.stdout.write(f"{os.waitpid(child, 0)[1]}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    _nurse(sys.argv[1])
+    _nurse(*sys.argv[1:])

@@ -14,6 +14,7 @@ from worldtune.config import (
     CompareConfig,
     ComputeConfig,
     EvaluateConfig,
+    LaunchConfig,
     ModelConfig,
     OptimizerConfig,
     RlvrConfig,
@@ -59,6 +60,7 @@ def setting(folder):
         evaluate=EvaluateConfig(samples=2, sampled_rows=3, max_new_tokens=24, resamples=50),
         compare=CompareConfig(seeds=SEEDS),
         compute=ComputeConfig(threads=1, device="cpu"),
+        launch=LaunchConfig(),
         folder=folder,
     )
 

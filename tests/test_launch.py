@@ -64,11 +64,13 @@ def metrics(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.parametrize("fsdp", [False, True], ids=["whole", "sharded"])
 @pytest.mark.parametrize("stage", ["sft", "rlvr"])
-def test_two_processes_train_the_model_of_one(tmp_path, pretrained, stage):
+def test_two_processes_train_the_model_of_one(tmp_path, pretrained, stage, fsdp):
     start = {"start": pretrained} if stage == "rlvr" else {"path": pretrained}
     results = {}
-    for name, processes in (("one", LaunchConfig()), ("two", TWO)):
+    two = TWO.model_copy(update={"fsdp": fsdp})
+    for name, processes in (("one", LaunchConfig()), ("two", two)):
         folder = prepare(tmp_path / name, spec(stage, launch=processes, **start))
         results[name] = launch.run(folder)
         assert results[name] == json.loads((folder / "result.json").read_text())

@@ -17,7 +17,10 @@ from tests.run_folders import RLVR, SFT, TASKS, make_pretrained, prepare, spec
 from tests.web_rows import web_table
 from worldtune import worker
 from worldtune.config import (
+    KlConfig,
+    LaunchConfig,
     LoraConfig,
+    OptimizerConfig,
     WebTaskConfig,
 )
 from worldtune.engine.learn import sft
@@ -76,6 +79,20 @@ def test_unknown_keys_in_a_specification_are_refused(tmp_path):
     (tmp_path / "spec.json").write_text(json.dumps(raw))
     with pytest.raises(ValueError, match="stepz"):
         worker.read_spec(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("stage", "change", "remedy"),
+    [
+        ("sft", {"optimizer": OptimizerConfig(kind="muon")}, "adamw"),
+        ("rlvr", {"kl": KlConfig(coefficient=0.1, sync_every=2)}, "sync_every"),
+    ],
+)
+def test_what_cannot_be_sharded_is_refused(stage, change, remedy):
+    training = (SFT if stage == "sft" else RLVR).model_copy(update=change)
+    launch = LaunchConfig(processes=2, fsdp=True)
+    with pytest.raises(ValueError, match=rf"launch\.fsdp: .*{remedy}"):
+        spec(stage, training=training, launch=launch)
 
 
 FRESH_PROCESS = """

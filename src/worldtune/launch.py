@@ -111,14 +111,16 @@ def _run_supervisor(folder: Path, node_rank: int) -> None:
     """Be the supervisor: torch.distributed.run, with a failing process's error in a file."""
     end_with_parent(signal.SIGTERM)
     spec = worker.read_spec(folder)
-    threads = max(1, spec.compute.threads // spec.launch.processes)
-    os.environ["OMP_NUM_THREADS"] = str(threads)
     shutil.rmtree(folder / "logs" / f"node-{node_rank}", ignore_errors=True)
     logging.disable(logging.ERROR)  # what went wrong is told by the launcher, once
     from torch.distributed.elastic.multiprocessing.api import SignalException  # noqa: PLC0415
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
     from torch.distributed.run import main as run_processes  # noqa: PLC0415
 
+    from worldtune.engine.runtime.compute import threads_per_process  # noqa: PLC0415
+
+    threads = threads_per_process(spec.compute, spec.launch.processes)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
         run_processes(_arguments(folder, spec.launch, node_rank))
     except SignalException as stopped:

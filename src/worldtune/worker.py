@@ -21,11 +21,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import SerializeAsAny
+from pydantic import SerializeAsAny, model_validator
 
 from worldtune import __version__
 from worldtune.config import (
@@ -71,6 +72,17 @@ class RunSpec(Config):
     """Checkpoint folder that training starts from (and, for RLVR, is regularised towards)."""
     label: str = ""
     """Shown beside the progress; the stage if empty."""
+
+    @model_validator(mode="after")
+    def _check_shards(self) -> Self:
+        if self.launch.fsdp and self.training.optimizer.kind == "muon":
+            raise ValueError("launch.fsdp: Muon needs whole matrices; set optimizer.kind to adamw")
+        if self.launch.fsdp and isinstance(self.training, RlvrConfig):
+            if self.training.kl.sync_every:
+                raise ValueError(
+                    "launch.fsdp: the reference is not sharded; leave kl.sync_every out"
+                )
+        return self
 
 
 def write_spec(folder: Path, spec: RunSpec, tables: dict[str, "pd.DataFrame"]) -> None:
@@ -190,6 +202,7 @@ def _train(
     import torch  # noqa: PLC0415
 
     from worldtune.engine.model import huggingface  # noqa: PLC0415
+    from worldtune.engine.model.sharding import gather_weights  # noqa: PLC0415
     from worldtune.engine.task.text_task import TextTask  # noqa: PLC0415
 
     torch.manual_seed(spec.seed)  # fresh adapters draw from the global generator
@@ -205,7 +218,7 @@ def _train(
         model = huggingface.add_lora(model, spec.training.lora)
     model = model.to(device)
     processes.copy_from_main(model.parameters())
-    learn = _learner(spec, model, device)
+    learn = _learner(spec, model, processes, device)
     metrics = learn(
         task,
         train,
@@ -216,6 +229,10 @@ def _train(
         folder=folder,
         label=label,
     )
+    if spec.launch.fsdp:
+        gather_weights(model)
+    if not processes.is_main:
+        return metrics
     plain = huggingface.merged(model)
     facts = {
         **metrics,
@@ -225,18 +242,22 @@ def _train(
         "val_rows": len(validation),
         "train_sha256": _sha256(folder / "inputs" / "train.parquet"),
     }
-    if processes.is_main:
-        card = huggingface.model_card(spec.model_dump(mode="json"), facts)
-        huggingface.save_checkpoint(folder / "model", plain, tokenizer, card=card)
+    card = huggingface.model_card(spec.model_dump(mode="json"), facts)
+    huggingface.save_checkpoint(folder / "model", plain, tokenizer, card=card)
     return facts
 
 
-def _learner(spec: RunSpec, model: Any, device: "torch.device") -> Callable[..., dict[str, Any]]:
+def _learner(
+    spec: RunSpec, model: Any, processes: "Processes", device: "torch.device"
+) -> Callable[..., dict[str, Any]]:
     """The training function of the stage, bound to the policies that it needs."""
     from worldtune.engine.learn.grpo import train_grpo  # noqa: PLC0415
     from worldtune.engine.learn.sft import train_sft  # noqa: PLC0415
+    from worldtune.engine.model.sharding import Shards  # noqa: PLC0415
 
     policy = _policy(model, spec, gradient_checkpointing=spec.training.gradient_checkpointing)
+    if spec.launch.fsdp:
+        policy = replace(policy, shards=Shards(model, processes))
     if isinstance(spec.training, SftConfig):
         return partial(train_sft, policy)
     return partial(train_grpo, policy, _reference(spec, device))
@@ -247,8 +268,12 @@ def _policy(model: Any, spec: RunSpec, *, gradient_checkpointing: bool = False) 
 
     from worldtune.engine.model.policy import as_policy  # noqa: PLC0415
 
-    autocast = torch.bfloat16 if spec.launch.mixed_precision == "bf16" else None
-    return as_policy(model, gradient_checkpointing=gradient_checkpointing, autocast=autocast)
+    return as_policy(
+        model,
+        path="interface" if spec.launch.fsdp else "auto",  # shards are gathered module by module
+        gradient_checkpointing=gradient_checkpointing,
+        autocast=torch.bfloat16 if spec.launch.mixed_precision == "bf16" else None,
+    )
 
 
 def _make_model(spec: RunSpec, domain: "Domain", train: list["Row"]) -> tuple[Any, Any]:

@@ -36,11 +36,22 @@ def test_a_step_is_counted_token_by_token() -> None:
     visible = [range(1, 4), *[range(4, 7)] * 2, range(1, 6), *[range(6, 9)] * 2]
     assert work.tokens == sum(map(len, visible))
     assert work.pairs == sum(map(sum, visible))
+    in_last_layer = [[3], *[range(4, 7)] * 2, [5], *[range(6, 9)] * 2]
+    assert work.last_pairs == sum(map(sum, in_last_layer))
     assert work.targets == 2 * 2 * 4
     assert work.prompt_pairs == 6 + 15
     key_and_value = 2 * TINY.kv_heads * TINY.head_dim * 4 * TINY.layers
     # The prompt once per group and decoded token, the own tokens of each row.
     assert work.cached_bytes == key_and_value * ((3 + 5) * 3 + 4 * (1 + 2 + 3))
+
+
+def test_the_last_layer_leaves_out_what_predicts_nothing() -> None:
+    work = Work(replace(TINY, layers=1), prompt_lengths=(6,), group=2, completion=3)
+    keys_values, others = 2 * 32 * 16, 2 * 32 * 32 + 3 * 32 * 48
+    linear = 2 * (10 * keys_values + 5 * others)
+    attention = 4 * 32 * (6 + 2 * (7 + 8))
+    output = 2 * 6 * 32 * 50
+    assert work.training_flops == 3 * (linear + attention + output)
 
 
 def test_sharing_prompts_saves_what_the_group_would_repeat() -> None:

@@ -6,13 +6,23 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from transformers import PreTrainedTokenizerFast
+
 from tests.web_rows import web_row, web_table
 from worldtune.config import RlvrConfig, WebTaskConfig
 from worldtune.contracts import Domain
 from worldtune.domains import get_domain
+from worldtune.engine.model.huggingface import plain_text
+from worldtune.engine.task.tokenizer import train_tokenizer
 from worldtune.export.write import write_export
 
 SIZES = {"train": 10, "val": 4}
+
+
+CHATML = (
+    "{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+)
 
 
 def export_web(folder: Path, to: str, layout: str = "compact", **reward: Any) -> Path:
@@ -48,3 +58,14 @@ def answers(domain: Domain, number: int) -> Sequence[str]:
     row = web_row(number)
     more = {**row, "updated_items": [*row["updated_items"], "[4] button 'Basket'"]}
     return domain.completion(row), domain.completion(more), "nothing to read"
+
+
+def tiny_tokenizer(layout: str) -> PreTrainedTokenizerFast:
+    """A tokenizer of web rows; with a chat template for the layout of chat prompts."""
+    domain = web_domain(layout)
+    rows = [web_row(number) for number in range(20)]
+    texts = [plain_text(domain.prompt(row)) + domain.completion(row) for row in rows]
+    tokenizer = train_tokenizer(texts, pattern=domain.token_pattern, vocab_size=400)
+    if layout == "zero_shot":
+        tokenizer.chat_template = CHATML
+    return tokenizer

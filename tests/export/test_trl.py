@@ -12,29 +12,12 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from tests.export.exported import SIZES, export_web, load_file, web_domain
+from tests.export.exported import SIZES, export_web, load_file, tiny_tokenizer, web_domain
 from tests.web_rows import web_row
-from worldtune.engine.model.huggingface import plain_text
 from worldtune.engine.task.text_task import TextTask
-from worldtune.engine.task.tokenizer import train_tokenizer
 
 trl = pytest.importorskip("trl", reason="TRL is not installed: make test-peers")
 datasets = pytest.importorskip("datasets", reason="TRL is not installed: make test-peers")
-
-CHATML = (
-    "{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] }}\n{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
-)
-
-
-def tiny_tokenizer(layout: str) -> PreTrainedTokenizerFast:
-    domain = web_domain(layout)
-    rows = [web_row(number) for number in range(20)]
-    texts = [plain_text(domain.prompt(row)) + domain.completion(row) for row in rows]
-    tokenizer = train_tokenizer(texts, pattern=domain.token_pattern, vocab_size=400)
-    if layout == "zero_shot":
-        tokenizer.chat_template = CHATML
-    return tokenizer
 
 
 def tiny_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:

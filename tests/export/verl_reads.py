@@ -18,7 +18,7 @@ from verl import DataProto
 from verl.experimental.reward_loop.reward_manager import get_reward_manager_cls
 from verl.trainer.ppo.reward import get_custom_reward_fn
 from verl.utils.dataset.rl_dataset import collate_fn, get_dataset_class
-from verl.utils.tokenizer.continuous_token import create_continuous_token_builder
+from verl.utils.tokenizer.continuous_token_wiring import create_continuous_token_builder
 
 out, tokenizer_folder, command, answers = map(Path, sys.argv[1:])
 tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
@@ -26,12 +26,9 @@ with initialize_config_module("verl.trainer.config", version_base=None):
     config = compose("ppo_trainer", overrides=json.loads(command.read_text()))
 dataset_class = get_dataset_class(config.data)
 dataset = dataset_class(data_files=config.data.train_files, tokenizer=tokenizer, config=config.data)
-dropped = dataset_class(
-    data_files=config.data.val_files,
-    tokenizer=tokenizer,
-    config=config.data | {"filter_overlong_prompts": True, "filter_overlong_prompts_workers": 1},
-)
-builder = create_continuous_token_builder(tokenizer)
+config.data.filter_overlong_prompts = True  # drops every row whose prompt cannot be tokenised
+kept = dataset_class(data_files=config.data.val_files, tokenizer=tokenizer, config=config.data)
+builder = create_continuous_token_builder(tokenizer, hf_model_type="llama")
 manager_class = get_reward_manager_cls(config.reward.reward_manager.name)
 reward_function = get_custom_reward_fn(config)
 
@@ -55,7 +52,7 @@ found = {
     "version": importlib.metadata.version("verl"),
     "dataset": type(dataset).__name__,
     "rows": len(dataset),
-    "kept": len(dropped),
+    "kept": len(kept),
     "index": [item["index"] for item in items],
     "ground_truth": [item["reward_model"]["ground_truth"] for item in items],
     "prompts": [builder.build_initial_tokens(item["raw_prompt"]) for item in items],

@@ -65,7 +65,8 @@ class RewardConfig(Config):
     """From the scores of a completion to its reward."""
 
     weights: dict[str, float] = Field(default_factory=dict)
-    """Weight of each named part of the domain's score; empty takes the domain's own total."""
+    """Weight of each named part of the domain's score, ``total`` for the score itself; empty takes
+    the total alone."""
     functions: dict[str, float] = Field(default_factory=dict)
     """Further reward functions, ``package.module:function`` to weight."""
     time_limit_s: PositiveFloat = 10.0
@@ -117,7 +118,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "cispo": {
         "advantage": "grpo",
-        "loss": {"kind": "cispo", "clip_low": 1.0, "clip_high": 5.0, "aggregation": "token"},
+        "loss": {"kind": "cispo", "clip_low": 1.0, "clip_high": 4.0, "aggregation": "token"},
     },
     "rloo": {
         "advantage": "rloo",
@@ -151,8 +152,9 @@ class RlvrConfig(RunConfig):
     steps: PositiveInt = 200
     batch_prompts: PositiveInt = 12
     """Prompts sampled per step."""
-    update_prompts: PositiveInt = 12
-    """Prompts per optimizer update; fewer than batch_prompts makes the later updates off-policy."""
+    update_prompts: PositiveInt | None = None
+    """Prompts per optimizer update; fewer than batch_prompts makes the later updates off-policy.
+    None takes all of a step at once."""
     group_size: Annotated[int, Field(ge=2)] = 8
     """Completions per prompt."""
     sampling: SamplingConfig = SamplingConfig()
@@ -179,8 +181,18 @@ class RlvrConfig(RunConfig):
 
     @model_validator(mode="after")
     def _check_updates(self) -> Self:
-        if self.batch_prompts % self.update_prompts:
+        if self.batch_prompts % self.prompts_per_update:
             raise ValueError("batch_prompts must be a multiple of update_prompts")
+        if self.kl.sync_every and self.lora:
+            raise ValueError(
+                "kl.sync_every moves all weights of the reference and lora trains adapters only: "
+                "leave one of them out"
+            )
         if self.overlong.buffer_tokens >= self.max_new_tokens:
             raise ValueError("overlong.buffer_tokens must be below max_new_tokens")
         return self
+
+    @property
+    def prompts_per_update(self) -> int:
+        """Prompts of each optimizer update."""
+        return self.update_prompts or self.batch_prompts

@@ -1,8 +1,8 @@
 """What SFT and RLVR share, and SFT itself."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from worldtune.config.base import Config, Count, PositiveInt
 from worldtune.config.optimizer import OptimizerConfig
@@ -37,6 +37,12 @@ class RunConfig(Config):
     """Train adapters only; they are merged into the saved checkpoint. None trains all weights."""
     resume: bool = True
     """Continue an interrupted run and reuse a finished one of the same specification."""
+
+    @model_validator(mode="after")
+    def _check_selection(self) -> Self:
+        if self.select == "best" and not self.validate_every:
+            raise ValueError("select 'best' needs validations to choose from: set validate_every")
+        return self
 
 
 class SftConfig(RunConfig):

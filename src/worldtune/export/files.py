@@ -161,7 +161,7 @@ def readme(facts: Facts, to: str) -> str:
         longest=facts.longest_prompt,
         group=rlvr.group_size,
         prompts=rlvr.batch_prompts,
-        mini=rlvr.update_prompts,
+        mini=rlvr.prompts_per_update,
         new_tokens=rlvr.max_new_tokens,
         temperature=rlvr.sampling.temperature,
     )

@@ -1,6 +1,7 @@
 """Two processes learn exactly what one learns: the same rollouts, gradients and metrics."""
 
 import types
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from worldtune.engine.learn.order import rows_at
 from worldtune.engine.learn.rewards import Scorer
 from worldtune.engine.learn.sft import accumulate_likelihood
 from worldtune.engine.model.policy import as_policy
+from worldtune.engine.model.sharding import Shards
 from worldtune.engine.rollout.rollouts import BuiltinRollouts
 from worldtune.engine.runtime.processes import Processes
 
@@ -28,13 +30,22 @@ def two():
         yield processes
 
 
-def policy(*, seed=0, tied=False):
+def policy(*, seed=0, tied=False, path="auto"):
     """In float64 throughout, so that nothing but the order of sums is left."""
     clean_float64(types.SimpleNamespace(setattr=setattr), "qwen2")
     model = tiny_model(
         vocabulary=len(word_tokenizer()), seed=seed, dtype=torch.float64, tied=tied, kv_heads=2
     )
-    return as_policy(model)
+    return as_policy(model, path=path)
+
+
+def sharded_policy(processes, tied):
+    whole = policy(tied=tied, path="interface")
+    return replace(whole, shards=Shards(whole.model, processes))
+
+
+def whole(tensor):
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
 class Recorder(Learner):
@@ -49,7 +60,7 @@ class Recorder(Learner):
     def step(self, step):
         self.processes.sum_gradients(self.policy.model.parameters())
         named = self.policy.model.named_parameters()
-        self.gradients.append({n: p.grad.clone() for n, p in named if p.grad is not None})
+        self.gradients.append({n: whole(p.grad).clone() for n, p in named if p.grad is not None})
         joined, self.processes = self.processes, Processes.single()  # they are summed already
         values = super().step(step)
         self.processes = joined
@@ -69,7 +80,7 @@ def signal_in_first(answer, completion):
 REWARDS = {"many": many_words, "first": signal_in_first}
 
 
-def learnt(processes, settings, reward, tied=False):
+def learnt(processes, settings, reward, tied=False, sharded=False):
     """One step of RLVR: rollouts, gradients by update, metrics; and who had any signal."""
     torch.set_num_threads(1)
     config = RlvrConfig(
@@ -83,7 +94,7 @@ def learnt(processes, settings, reward, tied=False):
         }
     )
     task = colour_task(REWARDS[reward])
-    trained = policy(tied=tied)
+    trained = sharded_policy(processes, tied) if sharded else policy(tied=tied)
     learner = Recorder(trained, config, processes=processes)
     collector = Collector(
         BuiltinRollouts(trained, task.spec),
@@ -120,7 +131,7 @@ def assert_same_gradients(left, right):
     assert len(left) == len(right)
     for update, other in zip(left, right, strict=True):
         assert update.keys() == other.keys()
-        scale = max(float(gradient.norm()) for gradient in update.values())
+        scale = max((float(gradient.norm()) for gradient in update.values()), default=0.0)
         for name, gradient in update.items():
             error = float((gradient - other[name]).norm())
             assert error <= 1e-12 * max(float(gradient.norm()), 1e-3 * scale), name
@@ -136,15 +147,17 @@ SETTINGS = {
     "paper": {"preset": "paper", "group_size": 4},
     "kl_in_reward": {"kl": {"coefficient": 0.1, "place": "reward"}},
     "joint_sft": {"sft_weight": 0.5},
+    "truncated": {"sampling": {"top_k": 5}, "update_prompts": 2, "tokens_per_pass": 9},
     "dynamic": {"dynamic_sampling": {"max_rounds": 3}},
 }
 
 
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize("sharded", [False, True], ids=["whole", "sharded"])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_two_processes_give_the_rollouts_and_gradients_of_one(two, name, tied):
+def test_two_processes_give_the_rollouts_and_gradients_of_one(two, name, sharded, tied):
     alone = learnt(Processes.single(), SETTINGS[name], "many", tied)
-    first, second = two(learnt, SETTINGS[name], "many", tied)
+    first, second = two(learnt, SETTINGS[name], "many", tied, sharded)
     assert first["signal"] == [1, 1]
     for together in (first, second):
         for (place, group), (same, others) in zip(
@@ -160,10 +173,11 @@ def test_two_processes_give_the_rollouts_and_gradients_of_one(two, name, tied):
 
 
 @pytest.mark.parametrize("update_prompts", [PROMPTS, 2])
-def test_a_process_whose_groups_teach_nothing_holds_nobody_up(two, update_prompts):
+@pytest.mark.parametrize("sharded", [False, True], ids=["whole", "sharded"])
+def test_a_process_whose_groups_teach_nothing_holds_nobody_up(two, sharded, update_prompts):
     settings = {"update_prompts": update_prompts}
     alone = learnt(Processes.single(), settings, "first")
-    first, second = two(learnt, settings, "first")
+    first, second = two(learnt, settings, "first", False, sharded)
     assert first["signal"] == [1, 0]
     assert_same_gradients(alone["gradients"], first["gradients"])
     assert_same_gradients(alone["gradients"], second["gradients"])

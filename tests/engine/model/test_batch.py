@@ -14,9 +14,15 @@ def test_a_packed_row_by_hand():
         [[7, 8, 9], [4]],
         advantages=(1.0, -0.5),
         old_logp=[[-1.0, -2.0, -3.0], [-4.0]],
+        reference=[[-7.0, -8.0, -9.0], [-10.0]],
     )
     second = Group(
-        [3], [[2, 1]], advantages=(0.25,), reference=[[-5.0, -6.0]], trained=[[False, True]]
+        [3],
+        [[2, 1]],
+        advantages=(0.25,),
+        old_logp=[[-5.0, -6.0]],
+        reference=[[-11.0, -12.0]],
+        trained=[[False, True]],
     )
     batch = pack([first, second], device=CPU)
     assert batch.groups == (first, second)
@@ -27,8 +33,8 @@ def test_a_packed_row_by_hand():
     assert batch.targets.tolist() == [7, 8, 9, 4, 1]
     assert batch.sequence.tolist() == [0, 0, 0, 1, 2]
     assert batch.advantages.tolist() == [1.0, -0.5, 0.25]
-    assert batch.old_logp.tolist() == [-1.0, -2.0, -3.0, -4.0, 0.0]
-    assert batch.reference.tolist() == [0.0, 0.0, 0.0, 0.0, -6.0]
+    assert batch.old_logp.tolist() == [-1.0, -2.0, -3.0, -4.0, -6.0]
+    assert batch.reference.tolist() == [-7.0, -8.0, -9.0, -10.0, -12.0]
 
 
 def test_completions_of_one_token_feed_the_prompt_alone():
@@ -37,7 +43,14 @@ def test_completions_of_one_token_feed_the_prompt_alone():
     assert batch.source.tolist() == [1, 1]
     assert batch.targets.tolist() == [7, 8]
     assert batch.sequence.tolist() == [0, 1]
+    assert batch.old_logp.tolist() == [0.0, 0.0]
     assert batch.reference is None
+
+
+def test_log_probabilities_of_some_groups_only_are_refused():
+    groups = [Group([5], [[7]], old_logp=[[-1.0]]), Group([5], [[7]])]
+    with pytest.raises(ValueError, match="1 of 2 groups lack log-probabilities"):
+        pack(groups, device=CPU)
 
 
 def test_a_completion_without_trained_tokens_keeps_its_place_among_the_completions():

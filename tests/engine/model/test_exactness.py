@@ -1,31 +1,39 @@
 """The whole loss and every gradient, on every path, against a plain formula in float64.
 
-The plain formula is written here anew, on a table of all completions that the unmodified model
-makes from padded rows with all logits: nothing of what is tested takes part in it. The batch holds
-the cases that packing, sharing and weighting can get wrong.
+The plain formula (``plain.plain_total``) works on a table of all completions, which the unmodified
+model makes from padded rows with all logits: nothing that is tested takes part in it. The batch
+holds the cases that packing, sharing and weighting can get wrong.
 """
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
 
 from tests.engine.model.plain import (
+    assert_decodes_like,
     assert_same_gradients,
     gradients,
     make_groups,
     plain_rows,
+    plain_total,
 )
 from tests.engine.tiny import clean_float64, plain_copy, tiny_model
-from worldtune.config import RlvrConfig
+from worldtune.config import LoraConfig, RlvrConfig
 from worldtune.engine.learn.objective import PolicyObjective, count_targets, with_target
-from worldtune.engine.model.batch import bins, pack
+from worldtune.engine.model import huggingface
+from worldtune.engine.model.batch import Group, bins, pack
 from worldtune.engine.model.cached import CachePath
 from worldtune.engine.model.head import Head, objective_loss
 from worldtune.engine.model.interface import InterfacePath
-from worldtune.engine.model.lean import LeanPath
-from worldtune.engine.model.policy import Policy
+from worldtune.engine.model.lean import LeanPath, supports
+from worldtune.engine.model.policy import Policy, as_policy
 
+every_loss = pytest.mark.parametrize(
+    ("kind", "aggregation"),
+    list(product(["ppo", "gspo", "cispo"], ["token", "sequence", "constant"])),
+)
 TEMPERATURE = 0.7
 MAX_NEW = 9
 PATHS = {
@@ -44,7 +52,7 @@ EDGES = [
 
 
 def edge_groups():
-    """Advantages of both signs and a group without any; forced tokens; a completion of nothing else."""
+    """Advantages of both signs and of none; forced tokens, and a completion of nothing else."""
     groups = make_groups(EDGES)
     advantages = [(0.75, -1.5, 0.25), (-0.5, 0.5), (1.0, -1.0), (0.0, 0.0, 0.0), (1.25, -0.75)]
     groups = [replace(g, advantages=a) for g, a in zip(groups, advantages, strict=True)]
@@ -77,75 +85,8 @@ def with_reference(twin, groups):
     return [replace(g, reference=rows) for g, rows in zip(groups, known, strict=True)]
 
 
-def table(groups, name, like, fill=0.0):
-    """An attribute of groups as [completions, longest]."""
-    rows = [row for group in groups for row in getattr(group, name)]
-    result = torch.full_like(like, fill)
-    for i, row in enumerate(rows):
-        result[i, : len(row)] = torch.tensor(row, dtype=like.dtype)
-    return result
-
-
-def plain_policy_loss(config, ratio, logp, advantage):
-    """Per token; the cases of the definitions instead of minima of products."""
-    low, high = 1 - config.clip_low, 1 + config.clip_high
-    if config.kind == "cispo":
-        weight = ratio.detach().clamp(low, high)
-        return -weight * advantage * logp
-    good = -advantage * torch.where(ratio < high, ratio, high)
-    bad = -advantage * torch.where(ratio > low, ratio, low)
-    if config.dual_clip is not None:
-        bad = torch.where(ratio > config.dual_clip, -advantage * config.dual_clip, bad)
-    return torch.where(advantage > 0, good, torch.where(advantage < 0, bad, 0.0 * ratio))
-
-
-def plain_total(twin, groups, config, *, num_targets=0):
-    """The loss of an update; the last ``num_targets`` rows of groups are true completions."""
-    rows = plain_rows(twin, groups, TEMPERATURE)
-    counts = rows.is_token.clone()
-    if any(g.trained is not None for g in groups):
-        full = [
-            replace(g, trained=g.trained or [[True] * len(c) for c in g.completions])
-            for g in groups
-        ]
-        counts = table(full, "trained", rows.logp) > 0
-    is_truth = torch.zeros(len(counts), dtype=torch.bool)
-    if num_targets:
-        ends = torch.tensor([len(g.completions) for g in groups]).cumsum(0) - 1
-        is_truth[ends] = True
-    truth = counts & is_truth[:, None]
-    counts = counts & ~is_truth[:, None]
-    advantage = torch.tensor([a for g in groups for a in g.advantages], dtype=torch.float64)
-    advantage = advantage[:, None].expand_as(rows.logp)
-    old = rows.logp.detach()
-    if groups[0].old_logp is not None:
-        old = table(groups, "old_logp", rows.logp)
-    log_ratio = torch.where(counts, rows.logp - old, 0.0)
-    lengths = counts.sum(1, keepdim=True)
-    if config.loss.kind == "gspo":
-        log_ratio = (log_ratio.sum(1, keepdim=True) / lengths.clamp(min=1)).expand_as(rows.logp)
-    per_token = plain_policy_loss(config.loss, log_ratio.exp(), rows.logp, advantage)
-    if config.kl.coefficient:
-        gap = table(groups, "reference", rows.logp) - rows.logp
-        kinds = {"k1": -gap, "k2": gap**2 / 2, "k3": gap.exp() - 1 - gap}
-        per_token = per_token + config.kl.coefficient * kinds[config.kl.estimator]
-    per_token = per_token - config.entropy_coefficient * rows.entropy
-    per_token = torch.where(counts, per_token, 0.0)
-    num_rows = int((lengths > 0).sum())
-    if config.loss.aggregation == "token":
-        total = per_token.sum() / counts.sum()
-    elif config.loss.aggregation == "sequence":
-        total = (per_token.sum(1, keepdim=True) / lengths.clamp(min=1)).sum() / num_rows
-    else:
-        total = per_token.sum() / (num_rows * MAX_NEW)
-    if num_targets:
-        nll = -torch.where(truth, rows.logp, 0.0).sum() / truth.sum()
-        total = total + config.sft_weight * nll
-    return total
-
-
 def path_total(policy, groups, config, *, tokens_per_pass, chunk=4, has_targets=False):
-    """The loss of an update as it is trained: bins, the fused head, objectives; walked backwards."""
+    """The loss of an update as it is trained, by bins and the fused head; walked backwards."""
     counts = count_targets(groups, has_targets=has_targets)
     entropy = "gradient" if config.entropy_coefficient else "value"
     total = 0.0
@@ -171,7 +112,7 @@ def settings(kind="ppo", aggregation="token", **changes):
 
 
 def assert_exact(model, twin, groups, config, *, paths=PATHS, num_targets=0, **passes):
-    expected = plain_total(twin, groups, config, num_targets=num_targets)
+    expected = plain_total(twin, groups, config, temperature=TEMPERATURE, num_targets=num_targets)
     expected.backward()
     assert float(expected.detach()) != 0.0
     known = gradients(twin)
@@ -186,6 +127,13 @@ def assert_exact(model, twin, groups, config, *, paths=PATHS, num_targets=0, **p
         assert_same_gradients(gradients(model), known, 1e-12, label=name)
 
 
+def paths_of(model):
+    """All that run it."""
+    if getattr(model.config, "sliding_window", None):
+        return ["cached"]
+    return list(PATHS) if supports(model) else ["interface", "cached"]
+
+
 @pytest.fixture
 def qwen3(monkeypatch):
     """Grouped queries, norms of queries and keys, tied embeddings."""
@@ -194,21 +142,23 @@ def qwen3(monkeypatch):
     return model, plain_copy(model)
 
 
-@pytest.mark.parametrize("aggregation", ["token", "sequence", "constant"])
-@pytest.mark.parametrize("kind", ["ppo", "gspo", "cispo"])
-class TestEveryLossAndAggregation:
-    def test_on_policy(self, qwen3, kind, aggregation):
-        assert_exact(*qwen3, edge_groups(), settings(kind, aggregation))
+@every_loss
+def test_on_policy(qwen3, kind, aggregation):
+    assert_exact(*qwen3, edge_groups(), settings(kind, aggregation))
 
-    def test_off_policy_beyond_the_clip(self, qwen3, kind, aggregation):
-        groups = off_policy(qwen3[1], edge_groups())
-        assert_exact(*qwen3, groups, settings(kind, aggregation))
 
-    def test_off_policy_with_divergence_and_entropy(self, qwen3, kind, aggregation):
-        model, twin = qwen3
-        groups = with_reference(twin, off_policy(twin, edge_groups()))
-        config = settings(kind, aggregation, kl={"coefficient": 0.3}, entropy_coefficient=0.05)
-        assert_exact(model, twin, groups, config)
+@every_loss
+def test_off_policy_beyond_the_clip(qwen3, kind, aggregation):
+    groups = off_policy(qwen3[1], edge_groups())
+    assert_exact(*qwen3, groups, settings(kind, aggregation))
+
+
+@every_loss
+def test_off_policy_with_divergence_and_entropy(qwen3, kind, aggregation):
+    model, twin = qwen3
+    groups = with_reference(twin, off_policy(twin, edge_groups()))
+    config = settings(kind, aggregation, kl={"coefficient": 0.3}, entropy_coefficient=0.05)
+    assert_exact(model, twin, groups, config)
 
 
 def test_a_dual_clip(qwen3):
@@ -252,27 +202,27 @@ def test_neither_passes_nor_chunks_change_anything(qwen3, tokens_per_pass, chunk
 
 
 @pytest.mark.parametrize(
-    ("architecture", "options", "paths"),
+    ("architecture", "options"),
     [
-        ("llama", {"kv_heads": 1}, PATHS),
-        ("llama", {"kv_heads": 4, "attention_bias": True, "head_bias": True}, PATHS),
-        ("qwen2", {"kv_heads": 2, "tied": True, "head_bias": True}, PATHS),
-        ("qwen2", {"num_hidden_layers": 1}, PATHS),
-        ("qwen3", {"kv_heads": 2, "head_dim": 16, "vocabulary": 53}, PATHS),
-        ("mistral", {"kv_heads": 2}, ["interface", "cached"]),
-        ("mistral", {"kv_heads": 2, "sliding_window": 3}, ["cached"]),
-        ("gpt2", {"tied": True}, ["interface", "cached"]),
-        ("gpt_neox", {}, ["interface", "cached"]),
+        ("llama", {"kv_heads": 1}),
+        ("llama", {"attention_bias": True, "head_bias": True}),
+        ("qwen2", {"kv_heads": 2, "tied": True, "head_bias": True}),
+        ("qwen2", {"num_hidden_layers": 1}),
+        ("qwen3", {"kv_heads": 2, "head_dim": 16, "vocabulary": 53}),
+        ("mistral", {"kv_heads": 2}),
+        ("mistral", {"kv_heads": 2, "sliding_window": 3}),
+        ("gpt2", {"tied": True}),
+        ("gpt_neox", {}),
     ],
     ids=str,
 )
-def test_every_architecture(monkeypatch, architecture, options, paths):
+def test_every_architecture(monkeypatch, architecture, options):
     clean_float64(monkeypatch, architecture)
     model = tiny_model(architecture, dtype=torch.float64, **options)
     twin = plain_copy(model)
     groups = with_reference(twin, off_policy(twin, edge_groups()))
     config = settings(kl={"coefficient": 0.3}, entropy_coefficient=0.05)
-    assert_exact(model, twin, groups, config, paths=paths)
+    assert_exact(model, twin, groups, config, paths=paths_of(model))
 
 
 @pytest.mark.parametrize("rope", ["linear", "llama3", "yarn"])
@@ -286,12 +236,12 @@ def test_every_rotary_embedding_of_fixed_angles(monkeypatch, rope):
     groups = edge_groups()
     config = settings()
     twin = plain_copy(model)
-    expected = plain_total(twin, groups, config)
+    expected = plain_total(twin, groups, config, temperature=TEMPERATURE)
     expected.backward()
-    for name in PATHS:
+    for name, make in PATHS.items():
         model.zero_grad()
         model.set_attn_implementation("sdpa")
-        policy = Policy(model, PATHS[name](model), Head(model.get_output_embeddings()))
+        policy = Policy(model, make(model), Head(model.get_output_embeddings()))
         found = path_total(policy, groups, config, tokens_per_pass=21)
         # transformers computes angles and norms in float32 here.
         assert found == pytest.approx(float(expected.detach()), rel=1e-5), name
@@ -316,3 +266,83 @@ def test_frozen_layers_stay_without_gradient(qwen3):
         net.base_model.layers[0].requires_grad_(False)
         net.base_model.layers[1].mlp.requires_grad_(False)
     assert_exact(model, twin, off_policy(twin, edge_groups()), settings())
+
+
+def test_adapters_are_trained_alone(qwen3):
+    pytest.importorskip("peft", reason="LoRA needs the extra 'lora'")
+    model = huggingface.add_lora(qwen3[0], LoraConfig(rank=3, alpha=8))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.3)
+    twin = plain_copy(model)
+    assert_exact(model, twin, off_policy(twin, edge_groups()), settings())
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen2", "qwen3", "gpt2", "gpt_neox"])
+def test_decoding_on_every_path(monkeypatch, architecture):
+    clean_float64(monkeypatch, architecture)
+    model = tiny_model(architecture, kv_heads=2, dtype=torch.float64)
+    twin = plain_copy(model)
+    for name in paths_of(model):
+        model.set_attn_implementation("sdpa")
+        policy = Policy(model, PATHS[name](model), Head(model.get_output_embeddings()))
+        prompts = [[3, 4, 5, 6], [7], [8, 9]]
+        assert_decodes_like(policy, twin, prompts, tolerance=1e-12, num_steps=40)
+
+
+@pytest.mark.parametrize("path", ["lean", "interface", "cached"])
+@pytest.mark.parametrize("autocast", [None, torch.bfloat16])
+def test_half_precision_is_near_the_exact_loss_and_gradient(path, autocast):
+    exact = tiny_model("qwen3", kv_heads=2, tied=True)
+    groups, config = edge_groups(), settings()
+    expected = plain_total(plain_copy(exact).double(), groups, config, temperature=TEMPERATURE)
+    plain_total(exact, groups, config, temperature=TEMPERATURE).backward()
+    model = tiny_model("qwen3", kv_heads=2, tied=True)
+    policy = as_policy(
+        model if autocast else model.to(torch.bfloat16), path=path, autocast=autocast
+    )
+    with policy.computing():
+        found = path_total(policy, groups, config, tokens_per_pass=21)
+    assert found == pytest.approx(float(expected.detach()), abs=0.02)
+    for (name, known), p in zip(gradients(exact).items(), model.parameters(), strict=True):
+        assert p.grad.dtype == p.dtype
+        if float(known.norm()) > 1e-2:
+            assert float((p.grad - known).norm() / known.norm()) < 0.1, name
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_pass_without_any_trained_token_gives_zero_gradients(qwen3, name):
+    model, _ = qwen3
+    groups = [Group([3, 4], [[5, 6], [7]], advantages=(1.0, -1.0), trained=[[False] * 2, [False]])]
+    policy = Policy(model, PATHS[name](model), Head(model.get_output_embeddings()))
+    for kind in ("ppo", "gspo"):
+        assert path_total(policy, groups, settings(kind), tokens_per_pass=100) == 0.0
+    assert all(p.grad is None or not p.grad.any() for p in model.parameters())
+
+
+@pytest.mark.parametrize("kind", ["ppo", "gspo"])
+def test_tokens_drawn_from_part_of_the_vocabulary(qwen3, kind):
+    model, twin = qwen3
+    groups, config = edge_groups(), settings(kind, entropy_coefficient=0.1)
+    drawn = {t for g in groups for c in g.completions for t in c}
+    blocked = torch.tensor([t not in drawn and t % 2 == 0 for t in range(twin.config.vocab_size)])
+    assert blocked.any()
+    expected = plain_total(twin, groups, config, temperature=TEMPERATURE, blocked=blocked)
+    expected.backward()
+    policy = Policy(model, LeanPath(model), Head(model.get_output_embeddings()))
+    batch = pack(groups, device=policy.device)
+    loss, _ = objective_loss(
+        policy.head,
+        policy.path.states(batch),
+        batch.targets,
+        PolicyObjective(batch, config, count_targets(groups, has_targets=False)),
+        temperature=TEMPERATURE,
+        entropy="gradient",
+        chunk=5,
+        masks=torch.stack([torch.ones_like(blocked), ~blocked]),
+        allowed=torch.ones_like(batch.targets),
+    )
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-12)
+    assert_same_gradients(gradients(model), gradients(twin), 1e-12)

@@ -4,8 +4,7 @@ import math
 
 import pytest
 import torch
-from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config
 
 from tests.engine.tiny import plain_copy, tiny_model
 from worldtune.engine.model.batch import Group, pack
@@ -66,9 +65,9 @@ def plain_rope(x, theta):
     return torch.cat([turned.real, turned.imag], dim=-1)
 
 
-def plain_states(model, ids):
+def plain_states(model, ids, weights=None):
     """Final hidden states [rows, time, width] of [rows, time] ids, from the named weights alone."""
-    config, weights = model.config, dict(model.named_parameters())
+    config, weights = model.config, weights or dict(model.named_parameters())
     x = weights["model.embed_tokens.weight"][ids]
     time = ids.shape[1]
     hidden = torch.ones(time, time, dtype=torch.bool).triu(1)
@@ -105,13 +104,13 @@ def plain_states(model, ids):
     return plain_norm(x, weights["model.norm.weight"], config.rms_norm_eps)
 
 
-def plain_target_states(model, groups):
+def plain_target_states(model, groups, weights=None):
     """Padded rows, one per completion, prompt and all; then the states before each target."""
     rows = [[*g.prompt, *c] for g in groups for c in g.completions]
     ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
-    states = plain_states(model, ids)
+    states = plain_states(model, ids, weights)
     found, row = [], 0
     for group in groups:
         for sample, completion in enumerate(group.completions):
@@ -188,3 +187,201 @@ def test_gradient_checkpointing_changes_no_digit(lengths):
     assert torch.equal(results[0][0], results[1][0])
     for name, gradient in results[0][1].items():
         assert torch.equal(gradient, results[1][1][name]), name
+
+
+def perturbed_lora(model):
+    peft = pytest.importorskip("peft")
+    adapters = peft.LoraConfig(r=4, lora_alpha=8, target_modules="all-linear")
+    adapted = peft.get_peft_model(model, adapters)
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+                parameter.add_(noise * 0.1)
+    return adapted.eval()
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_adapters_are_trained_and_frozen_weights_are_not(checkpointing):
+    model = tiny_model("qwen3", kv_heads=2, dtype=torch.float64)
+    adapted = perturbed_lora(model).to(torch.float64)
+    groups = make_groups(LENGTHS["prompts of different length"])
+    path = LeanPath(adapted, gradient_checkpointing=checkpointing)
+    found = path.states(pack(groups, device=CPU))
+    upstream = torch.randn(found.shape, dtype=found.dtype)
+    found.backward(upstream)
+    gradients = {n: p.grad.clone() for n, p in adapted.named_parameters() if p.grad is not None}
+    assert gradients
+    assert all("lora" in name for name in gradients)
+    # The oracle: the same product written into the weights, dW = s dB A^T and so on by autograd.
+    folded = {}
+    for name, module in model.named_modules():
+        if hasattr(module, "lora_A"):
+            a, b = module.lora_A["default"].weight, module.lora_B["default"].weight
+            folded[f"{name}.weight"] = module.base_layer.weight + module.scaling["default"] * b @ a
+            if module.base_layer.bias is not None:
+                folded[f"{name}.bias"] = module.base_layer.bias
+    adapted.zero_grad()
+    plain = {n: p for n, p in model.named_parameters() if "lora" not in n} | folded
+    expected = plain_target_states(model, groups, weights=plain)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    expected.backward(upstream)
+    wanted = {n: p.grad for n, p in adapted.named_parameters() if p.grad is not None}
+    assert_same_gradients(gradients, wanted, 1e-12)
+
+
+def test_nothing_is_kept_where_no_gradient_is_wanted():
+    model = tiny_model(kv_heads=2)
+    batch = pack(make_groups(LENGTHS["one group"]), device=CPU)
+    with torch.no_grad():
+        assert LeanPath(model).states(batch).grad_fn is None
+    model.requires_grad_(False)
+    assert LeanPath(model).states(batch).grad_fn is None
+
+
+@pytest.mark.parametrize("expand", [False, True], ids=["cascade", "expand"])
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("architecture", ["qwen2", "llama", "qwen3"])
+def test_bf16_autocast_stays_close_and_keeps_norms_and_gradients_in_float32(
+    architecture, checkpointing, expand
+):
+    model = tiny_model(architecture, kv_heads=2)
+    groups = make_groups([(30, [12, 7, 9]), (21, [5, 16])])
+    batch = pack(groups, device=CPU)
+    exact = LeanPath(model).states(batch)
+    upstream = torch.randn(exact.shape, generator=torch.Generator().manual_seed(0))
+    exact.backward(upstream)
+    wanted = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    path = LeanPath(model, gradient_checkpointing=checkpointing, expand=expand)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = path.states(batch)
+    assert found.dtype == torch.float32
+    assert float((found - exact).detach().norm() / exact.detach().norm()) < 0.03
+    found.backward(upstream)
+    for name, parameter in model.named_parameters():
+        if name in wanted and "k_proj.bias" not in name:
+            gap = (parameter.grad - wanted[name]).norm() / wanted[name].norm()
+            assert float(gap) < 0.1, name
+
+
+def test_a_half_precision_model_keeps_its_type():
+    model = tiny_model("qwen3", kv_heads=2, dtype=torch.bfloat16)
+    batch = pack(make_groups(LENGTHS["one group"]), device=CPU)
+    found = LeanPath(model).states(batch)
+    expected = LeanPath(tiny_model("qwen3", kv_heads=2)).states(batch)
+    assert found.dtype == torch.bfloat16
+    assert float((found.float() - expected).detach().norm() / expected.detach().norm()) < 0.05
+
+
+@pytest.mark.parametrize("architecture", ["qwen2", "llama", "qwen3"])
+def test_states_equal_the_unpatched_model_in_float32(architecture):
+    model = tiny_model(architecture, kv_heads=2)
+    groups = make_groups(LENGTHS["prompts of different length"])
+    found = LeanPath(model).states(pack(groups, device=CPU))
+    rows = [
+        (torch.tensor([[*g.prompt, *c]]), slice(len(g.prompt) - 1, len(g.prompt) + len(c) - 1))
+        for g in groups
+        for c in g.completions
+    ]
+    trunk = plain_copy(model).model
+    expected = torch.cat([trunk(ids).last_hidden_state[0, part] for ids, part in rows])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 10_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
+YARN = {"rope_type": "yarn", "rope_theta": 10_000.0, "factor": 4.0}
+YARN |= {"original_max_position_embeddings": 16}
+
+
+def small_llama(**options):
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=37,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=64,
+            **options,
+        )
+    ).eval()
+
+
+@pytest.mark.parametrize("rope", [LLAMA3, YARN], ids=["llama3", "yarn"])
+def test_scaled_rotary_embeddings_are_the_model_s_own(rope):
+    torch.manual_seed(0)
+    model = small_llama(rope_parameters=rope)
+    group = make_groups([(30, [9])])[0]
+    found = LeanPath(model).states(pack([group], device=CPU))
+    ids = torch.tensor([[*group.prompt, *group.completions[0]]])
+    expected = plain_copy(model).model(ids).last_hidden_state[0, 29:-1]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_encoded_prompts_hold_the_last_states_and_the_keys_of_the_plain_model():
+    model = tiny_model("qwen3", kv_heads=2)
+    prompts = [[5, 6, 7, 8, 9], [3], [4, 10, 11]]
+    with torch.no_grad():
+        encoded = LeanPath(model).encode_prompts(prompts)
+        twin = plain_copy(model)
+        for i, prompt in enumerate(prompts):
+            output = twin.model(torch.tensor([prompt]), use_cache=True)
+            last = output.last_hidden_state[0, -1]
+            torch.testing.assert_close(encoded.states[i], last, rtol=1e-4, atol=1e-5)
+            rows = slice(encoded.starts[i], encoded.starts[i] + encoded.lengths[i])
+            for layer, cached in enumerate(output.past_key_values.layers):
+                pairs = ((encoded.keys[layer], cached.keys), (encoded.values[layer], cached.values))
+                for found, plain in pairs:
+                    expected = plain[0].transpose(0, 1)
+                    torch.testing.assert_close(found[rows], expected, rtol=1e-4, atol=1e-5)
+
+
+def sliding_qwen2():
+    config = Qwen2Config(
+        vocab_size=37,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        use_sliding_window=True,
+        sliding_window=4,
+        max_window_layers=0,
+    )
+    return type(tiny_model("qwen2"))(config)
+
+
+UNSUPPORTED = {
+    "another family": lambda: GPT2LMHeadModel(
+        GPT2Config(vocab_size=37, n_embd=32, n_layer=1, n_head=2)
+    ),
+    "a sliding window": sliding_qwen2,
+    "another activation": lambda: small_llama(hidden_act="gelu"),
+    "dropout in attention": lambda: small_llama(attention_dropout=0.1),
+    "frequencies that depend on length": lambda: small_llama(
+        rope_parameters={"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 2.0}
+    ),
+    "no transformers model": lambda: torch.nn.Linear(2, 2),
+}
+
+
+@pytest.mark.parametrize("make", UNSUPPORTED.values(), ids=UNSUPPORTED)
+def test_what_it_would_compute_differently_is_refused(make):
+    model = make()
+    assert not supports(model)
+    with pytest.raises(ValueError, match=r"model\.path"):
+        LeanPath(model)
+
+
+@pytest.mark.parametrize("architecture", ["qwen2", "llama", "qwen3"])
+def test_the_three_families_are_supported(architecture):
+    assert supports(tiny_model(architecture))

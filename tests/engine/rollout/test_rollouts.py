@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 import torch
 
-from tests.engine.tiny import VOCABULARY, plain_copy, plain_logp, tiny_model
+from tests.engine.tiny import VOCABULARY, clean_float64, plain_copy, plain_logp, tiny_model
 from worldtune.engine.model.policy import as_policy
 from worldtune.engine.rollout import rollouts
-from worldtune.engine.rollout.rollouts import BuiltinRollouts, GenPlan, Rollouts, TokenSpec
+from worldtune.engine.rollout.plan import GenPlan, Rollouts, TokenSpec
+from worldtune.engine.rollout.rollouts import BuiltinRollouts
 from worldtune.engine.rollout.sampling import Sampling
 
 EOS = 1
@@ -18,8 +19,8 @@ STOPPING = GenPlan(12, stop=frozenset({EOS, 2, 3, 4}))
 SAMPLING = Sampling(seed=5, step=2)
 
 
-def engine_of(model):
-    return BuiltinRollouts(as_policy(model), TokenSpec(VOCABULARY, pad=0, eos=EOS))
+def engine_of(model, path="auto"):
+    return BuiltinRollouts(as_policy(model, path=path), TokenSpec(VOCABULARY, pad=0, eos=EOS))
 
 
 def engine(architecture="qwen2", **options):
@@ -56,6 +57,63 @@ def test_log_probabilities_equal_a_full_forward_pass(architecture, kv_heads, tie
         expected = plain_logp(twin, prompt, completion, temperature)
         kept = found.logp[row, : len(completion)]
         torch.testing.assert_close(kept, expected.detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("path", ["lean", "interface", "cached"])
+@pytest.mark.parametrize("architecture", ["qwen2", "llama", "qwen3"])
+def test_in_float64_log_probabilities_are_exact_on_every_path(monkeypatch, architecture, path):
+    clean_float64(monkeypatch, architecture)
+    model = tiny_model(architecture, kv_heads=2, dtype=torch.float64)
+    twin = plain_copy(model)
+    made = engine_of(model, path)
+    assert made.policy.path.name == path
+    found = generate(made, group=3)
+    assert found.logp.dtype == torch.float64
+    for row in range(len(found.lengths)):
+        completion = found.completion(row)
+        expected = plain_logp(twin, PROMPTS[int(found.group[row])], completion).detach()
+        kept = found.logp[row, : len(completion)]
+        torch.testing.assert_close(kept, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("path", ["interface", "cached"])
+def test_every_path_draws_the_same_rollouts(monkeypatch, path):
+    clean_float64(monkeypatch, "qwen2")
+    plan = GenPlan(40, stop=frozenset({1, 2}))
+    made = [engine_of(tiny_model(kv_heads=2, dtype=torch.float64), name) for name in ("lean", path)]
+    left, right = (generate(each, group=7, plan=plan) for each in made)
+    assert len(set(left.lengths.tolist())) > 4, "rows must be dropped on the way"
+    assert torch.equal(left.ids, right.ids)
+    assert torch.equal(left.finished, right.finished)
+    torch.testing.assert_close(left.logp, right.logp, rtol=0, atol=1e-12)
+
+
+def test_a_call_in_parts_gives_what_one_call_gives():
+    made = engine(kv_heads=2)
+    forced = torch.full((len(PROMPTS), 12), -1)
+    forced[:, 2] = torch.tensor([20, 21, 22, 23])
+    plan = dataclasses.replace(STOPPING, forced=forced)
+    whole = generate(made, plan=plan)
+    for cached_tokens in (1, 130, 10**6):
+        parts = generate(dataclasses.replace(made, cached_tokens=cached_tokens), plan=plan)
+        for name in ("ids", "lengths", "loss_mask", "group", "finished"):
+            assert torch.equal(getattr(parts, name), getattr(whole, name)), name
+        torch.testing.assert_close(parts.logp, whole.logp, rtol=1e-4, atol=1e-4)
+
+
+def test_large_calls_hold_a_bounded_number_of_tokens(monkeypatch):
+    made = engine()
+    made.cached_tokens = 2 * (6 + 5 * 12)
+    calls = []
+    prefill = type(made.policy.path).prefill
+
+    def counted(self, prompts, **sizes):
+        calls.append([len(p) for p in prompts])
+        return prefill(self, prompts, **sizes)
+
+    monkeypatch.setattr(type(made.policy.path), "prefill", counted)
+    generate(made)
+    assert calls == [[6, 1], [3, 4]]
 
 
 def test_greedy_completions_are_those_of_transformers():
@@ -203,6 +261,43 @@ def test_a_forced_stop_token_ends_the_completion():
     lengths = found.lengths.view(4, 5)
     assert lengths[2].tolist() == [2] * 5
     assert lengths[[0, 1, 3]].unique().tolist() == [5]
+
+
+def test_the_output_layer_is_not_asked_where_all_tokens_are_given(monkeypatch):
+    forced = torch.full((len(PROMPTS), 6), -1)
+    forced[:, 1:4] = 20
+    asked = []
+    made = engine()
+    logits = type(made.policy.head).logits
+
+    def counted(self, states):
+        asked.append(len(states))
+        return logits(self, states)
+
+    monkeypatch.setattr(type(made.policy.head), "logits", counted)
+    found = generate(made, plan=GenPlan(6, forced=forced))
+    assert len(asked) == 3
+    assert found.loss_mask[0].tolist() == [True, False, False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (GenPlan(0), "at least 1"),
+        (GenPlan(3, forced=torch.zeros(4, 2)), r"\(4, 2\).*\(4, 3\)"),
+        (GenPlan(3, masks=torch.ones(1, 5, dtype=torch.bool)), "both or none"),
+        (GenPlan(1, masks=torch.zeros(1, 5).bool(), allowed=torch.zeros(1)), "allows no token"),
+        (GenPlan(3, masks=torch.ones(1, 5).bool(), allowed=torch.zeros(2)), "3 positions"),
+    ],
+)
+def test_an_impossible_plan_is_refused(plan, message):
+    with pytest.raises(ValueError, match=message):
+        generate(engine(), plan=plan)
+
+
+def test_an_empty_prompt_is_refused_by_its_place():
+    with pytest.raises(ValueError, match=r"prompts \[1\] have no token"):
+        generate(engine(), [[5], []], [1, 2], plan=GenPlan(2))
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -2,7 +2,13 @@
 
 import pytest
 import torch
+from transformers.generation.logits_process import (
+    MinPLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
+from worldtune.engine.rollout import sampling as sampling_module
 from worldtune.engine.rollout.sampling import Sampling, choose, counter_uniform
 
 NUM = 20_000
@@ -70,15 +76,68 @@ def test_counters_of_any_kind_and_sign_are_accepted():
     assert bool(((values >= 0) & (values < 1)).all())
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.6, 1.7])
-def test_tokens_follow_the_tempered_softmax(temperature):
-    logits = torch.tensor([2.0, 1.0, 0.0, -1.0, 0.5, -3.0])
-    tokens, logp = choose(logits.expand(NUM, -1), draws(), Sampling(temperature=temperature))
-    expected = (logits / temperature).softmax(-1)
-    counts = torch.bincount(tokens, minlength=6).double()
-    chi_square = float(((counts - NUM * expected) ** 2 / (NUM * expected)).sum())
-    assert chi_square < 25.7  # 5 degrees of freedom: exceeded once in 10,000
-    torch.testing.assert_close(logp, expected.log()[tokens])
+def truncated(logits, sampling):
+    """[vocabulary] what tokens should be drawn from, by transformers' own rules in their order."""
+    scores = logits[None] / sampling.temperature
+    if sampling.top_k:
+        scores = TopKLogitsWarper(sampling.top_k)(None, scores)
+    if sampling.top_p < 1:
+        scores = TopPLogitsWarper(sampling.top_p)(None, scores)
+    if sampling.min_p:
+        scores = MinPLogitsWarper(sampling.min_p)(None, scores)
+    return scores[0].softmax(-1)
+
+
+SETTINGS = [
+    Sampling(),
+    Sampling(temperature=0.6),
+    Sampling(temperature=1.7),
+    Sampling(top_k=17),
+    Sampling(top_p=0.7),
+    Sampling(min_p=0.1),
+    Sampling(temperature=0.8, top_k=150, top_p=0.95, min_p=0.01),
+]
+
+
+@pytest.mark.parametrize("vocabulary", [6, 128, 300, 1000])
+@pytest.mark.parametrize("sampling", SETTINGS)
+def test_tokens_follow_the_truncated_softmax(vocabulary, sampling):
+    logits = torch.randn(
+        vocabulary, generator=torch.Generator().manual_seed(4), dtype=torch.float64
+    )
+    expected = truncated(logits * 1.5, sampling)
+    tokens, logp = choose((logits * 1.5).expand(NUM, -1), draws(), sampling)
+    kept = expected > 0
+    assert bool(kept[tokens].all())
+    counts = torch.bincount(tokens, minlength=vocabulary)[kept].double()
+    wanted = NUM * expected[kept]
+    rare = wanted < 5
+    if rare.any():
+        counts = torch.cat([counts[~rare], counts[rare].sum()[None]])
+        wanted = torch.cat([wanted[~rare], wanted[rare].sum()[None]])
+    chi_square = float(((counts - wanted) ** 2 / wanted).sum())
+    # The normal approximation of Wilson and Hilferty: exceeded less than once in 10,000.
+    freedom = max(1, len(counts) - 1)
+    limit = freedom * (1 - 2 / (9 * freedom) + 3.8 * (2 / (9 * freedom)) ** 0.5) ** 3
+    assert chi_square < limit
+    torch.testing.assert_close(logp, expected.log()[tokens], rtol=0, atol=1e-12)
+
+
+def test_a_draw_maps_to_the_token_whose_share_of_the_unit_interval_holds_it():
+    probs = torch.full((1, 300), 1 / 300, dtype=torch.float64)
+    places = torch.arange(300, dtype=torch.float64)
+    for offset in (0.01, 0.5, 0.99):
+        tokens, _ = choose(probs.log().expand(300, -1), (places + offset) / 300, Sampling())
+        assert tokens.tolist() == list(range(300))
+
+
+def test_large_batches_are_drawn_in_pieces_with_the_same_result(monkeypatch):
+    logits = torch.randn(40, 300, generator=torch.Generator().manual_seed(0))
+    whole = choose(logits, draws(count=40), Sampling(top_p=0.9))
+    monkeypatch.setattr(sampling_module, "_AT_ONCE", 7 * 300)
+    pieces = choose(logits, draws(count=40), Sampling(top_p=0.9))
+    assert torch.equal(whole[0], pieces[0])
+    assert torch.equal(whole[1], pieces[1])
 
 
 def test_top_k_keeps_the_k_likeliest_and_renormalises():
@@ -123,13 +182,30 @@ def test_excluded_tokens_are_never_chosen(temperature):
 
 
 @pytest.mark.parametrize("uniform", [0.0, 1 - 2**-53, 1.0])
-@pytest.mark.parametrize("allowed", [(0, 1), (3, 4), (7, 8)])
-def test_draws_at_the_very_ends_stay_on_allowed_tokens(uniform, allowed):
-    logits = torch.full((1, 9), float("-inf"))
+@pytest.mark.parametrize("vocabulary", [9, 256, 300])
+@pytest.mark.parametrize("allowed", [(0, 1), (3, 4), (-2, -1), (1, -2)])
+def test_draws_at_the_very_ends_stay_on_allowed_tokens(uniform, vocabulary, allowed):
+    logits = torch.full((1, vocabulary), float("-inf"))
     logits[:, list(allowed)] = 0.0
     tokens, logp = choose(logits, torch.tensor([uniform], dtype=torch.float64), Sampling())
-    assert int(tokens) in allowed
-    assert bool(torch.isfinite(logp).all())
+    assert int(tokens) == allowed[uniform > 0] % vocabulary
+    assert float(logp) == pytest.approx(-0.6931472)
+
+
+def test_a_nucleus_wider_than_the_first_guess_is_found():
+    logits = torch.zeros(50, 1000)
+    logits[:, 300:] = -20.0
+    tokens, logp = choose(logits, draws(count=50), Sampling(top_p=0.999))
+    assert int(tokens.max()) < 300
+    torch.testing.assert_close(logp, torch.full((50,), -5.7037825))
+
+
+@pytest.mark.parametrize("vocabulary", [5, 128, 300])
+def test_the_first_of_equally_likely_tokens_is_the_greedy_one(vocabulary):
+    logits = torch.zeros(2, vocabulary)
+    logits[1, [vocabulary // 2, vocabulary - 1]] = 1.0
+    tokens, _ = choose(logits, draws(count=2), Sampling(temperature=0.0))
+    assert tokens.tolist() == [0, vocabulary // 2]
 
 
 def test_half_precision_logits_are_sampled_in_float32():

@@ -8,7 +8,6 @@ import torch
 from tests.engine.runtime.disk import room_for
 from tests.engine.tiny import assert_same_weights, tiny_model, weights
 from worldtune.config import OptimizerConfig
-from worldtune.engine.learn.optim import apply_update, build_optimizers, set_rate
 from worldtune.engine.runtime import durable
 from worldtune.engine.runtime.checkpoint import (
     Checkpoints,
@@ -17,6 +16,7 @@ from worldtune.engine.runtime.checkpoint import (
     capture,
     restore,
 )
+from worldtune.engine.runtime.optim import apply_update, build_optimizers, set_rate
 from worldtune.errors import UserError
 
 FILES = ["SHA256SUMS", "state.json", "state.safetensors"]
@@ -209,7 +209,7 @@ def test_half_written_folders_are_ignored_and_cleared(tmp_path, caplog):
 
 def test_states_after_a_step_are_forgotten(tmp_path):
     checkpoints = store(tmp_path, 5, 10, 15, keep=3)
-    checkpoints.drop_after(5)
+    checkpoints.go_on_from(5)
     assert names(tmp_path) == ["step-00000005"]
 
 

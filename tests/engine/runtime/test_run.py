@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from tests.engine.runtime.disk import room_for
 from tests.engine.tiny import assert_same_weights, tiny_model, weights
 from worldtune.config import OptimizerConfig, SftConfig
-from worldtune.engine.learn.optim import apply_update, build_optimizers
+from worldtune.engine.runtime.optim import apply_update, build_optimizers
 from worldtune.engine.runtime.processes import Processes
 from worldtune.engine.runtime.run import Run
 from worldtune.errors import UserError
@@ -31,7 +32,7 @@ class Learner:
     """The smallest thing that a run can store."""
 
     def __init__(self):
-        self.policy = SimpleNamespace(model=tiny_model())
+        self.policy = SimpleNamespace(model=tiny_model(), gathered=nullcontext)
         self.optimizers = build_optimizers(self.policy.model, OptimizerConfig())
         self.processes = Processes.single()
         self.stopwatch = Times()

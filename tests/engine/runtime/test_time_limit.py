@@ -1,4 +1,5 @@
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -107,17 +108,22 @@ def test_an_inner_limit_leaves_the_outer_one_standing(where: Any) -> None:
     assert found == [True]
 
 
-@WHERE
-def test_nothing_arrives_after_a_function_that_ends_at_its_limit(
-    where: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Threads take turns, and the watchdog looks, every few ten microseconds."""
     monkeypatch.setattr(time_limit, "_POLL_S", 0.0001)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(0.00001)
+    yield
+    sys.setswitchinterval(interval)
 
+
+@WHERE
+@pytest.mark.usefixtures("impatient")
+def test_nothing_arrives_after_a_function_that_ends_at_its_limit(where: Any) -> None:
     # Functions that end a little before or a little after their limit.
     def race() -> int:
-        stops = 0
-        for i in range(300):
-            stops += is_stopped(spin, 0.0005 + 0.000005 * i, seconds=0.001)
+        stops = sum(is_stopped(spin, 0.0005 + 0.000005 * i, seconds=0.001) for i in range(300))
         spin(0.2)
         return stops
 

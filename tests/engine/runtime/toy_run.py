@@ -1,5 +1,6 @@
 """The smallest run with everything that is stored: weights, moments, extra state, best weights."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,23 +12,23 @@ from worldtune.engine.runtime.processes import Processes
 from worldtune.engine.runtime.run import Run
 from worldtune.engine.runtime.tracking import write_json
 
-STEPS = 6
+STEPS = 7
 
 
 def train(folder: Path) -> None:
-    """Six steps of noisy descent with dropout; best weights and what was found go to the folder."""
+    """Noisy descent with dropout; the best weights and what was found go to the folder."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Dropout(0.5))
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4, bias=False), torch.nn.Dropout(0.5))
     optimizers = [torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)]
     average = torch.zeros(4, 4)
     cursor = 0
     run = Run(
         "toy",
         folder,
-        SftConfig(steps=STEPS, checkpoint_every=2, validate_every=1, select="best"),
+        SftConfig(steps=STEPS, checkpoint_every=5, validate_every=1, select="best"),
         SimpleNamespace(
-            policy=SimpleNamespace(model=model),
+            policy=SimpleNamespace(model=model, gathered=nullcontext),
             optimizers=optimizers,
             processes=Processes.single(),
             stopwatch=SimpleNamespace(take=dict),

@@ -15,7 +15,7 @@ from worldtune.config import RlvrConfig
 from worldtune.engine.learn.advantages import is_signal
 from worldtune.engine.learn.order import rows_at
 from worldtune.engine.learn.rewards import Scored, Scorer
-from worldtune.engine.rollout.rollouts import RolloutEngine
+from worldtune.engine.rollout.plan import RolloutEngine
 from worldtune.engine.rollout.sampling import Sampling
 from worldtune.engine.runtime.processes import Processes
 from worldtune.engine.task.predict import Completion, completion_at
@@ -125,15 +125,15 @@ class Collector:
     def _share(self, costs: Sequence[int]) -> list[int]:
         """Indices of this process's prompts, balanced within every update."""
         mine: list[int] = []
-        for start in range(0, len(costs), self.config.update_prompts):
-            part = costs[start : start + self.config.update_prompts]
+        for start in range(0, len(costs), self.config.prompts_per_update):
+            part = costs[start : start + self.config.prompts_per_update]
             mine += [start + i for i in self.processes.share(part)[self.processes.rank]]
         return mine
 
     def _by_update(
         self, sampled: Sequence[SampledGroup], chosen: Sequence[int]
     ) -> list[list[SampledGroup]]:
-        size = self.config.update_prompts
+        size = self.config.prompts_per_update
         number = {place: i // size for i, place in enumerate(chosen)}
         updates: list[list[SampledGroup]] = [[] for _ in range(-(-len(chosen) // size))]
         for group in sampled:

@@ -18,7 +18,7 @@ from worldtune.config import RlvrConfig
 from worldtune.engine.learn.advantages import advantages, batch_moments, finish_std
 from worldtune.engine.learn.experience import Batch, Collector, SampledGroup
 from worldtune.engine.learn.learner import Learner, completion_logp, move_towards
-from worldtune.engine.learn.losses import kl_value
+from worldtune.engine.learn.losses import KlEstimator, kl_value
 from worldtune.engine.learn.objective import PolicyObjective, count_targets, with_target
 from worldtune.engine.learn.rewards import Scorer, enters_loss
 from worldtune.engine.model.batch import Group
@@ -27,7 +27,7 @@ from worldtune.engine.rollout.rollouts import BuiltinRollouts
 from worldtune.engine.runtime.means import Means
 from worldtune.engine.runtime.processes import Processes
 from worldtune.engine.runtime.run import Run
-from worldtune.engine.task.predict import validator
+from worldtune.engine.task.predict import Completion, validator
 from worldtune.engine.task.text_task import Example, TextTask
 
 Logp = Sequence[Sequence[float]]
@@ -78,24 +78,16 @@ class Grpo:
 
     def step(self, step: int) -> dict[str, float]:
         """Sample, score, compare, learn; returns the metrics of the step."""
-        means = Means()
-        with self.learner.stopwatch.phase("rollout_s"):
-            batch = self.collector.collect(step)
-        with self.learner.stopwatch.phase("train_s"):
+        means, stopwatch = Means(), self.learner.stopwatch
+        with stopwatch.phase("rollout_s"), self.learner.policy.gathered():
+            batch = self.collector.collect(step)  # sample and score
+        with stopwatch.phase("train_s"):
             updates = self._log_probabilities(batch, step, means)
-        rewards = [[self._rewards(member) for member in update] for update in updates]
-        spread = self._batch_std([r for update in rewards for r in update])
-        moved = []
-        for update, earned in zip(updates, rewards, strict=True):
-            groups = [
-                self._group(member, self._advantages(reward, spread))
-                for member, reward in zip(update, earned, strict=True)
-            ]
-            loss = self._learn(groups, means)
-            moved.append({"loss": loss, **self.learner.step(step)})
+        for groups in self._with_advantages(updates):
+            with stopwatch.phase("train_s"):
+                loss = self._add_gradient(groups, means)
+            means.add({"loss": loss, **self.learner.step(step)})
         self._move_reference(step)
-        for values in moved:
-            means.add(values, count=1)
         _add_rewards(means, batch.sampled)
         own = sum(group.num_tokens for group in batch.sampled)
         self.num_tokens = int(self.processes.sum(torch.tensor(own)))
@@ -143,29 +135,31 @@ class Grpo:
             temperature=self.config.sampling.temperature,
         )
 
+    def _with_advantages(self, updates: Sequence[Sequence[Member]]) -> list[list[Group]]:
+        """Compare every completion with its group; the updates as the loss takes them."""
+        kind, spread = self.config.advantage, None
+        rewards = [[self._rewards(member) for member in update] for update in updates]
+        if kind == "reinforce_pp":
+            flat = [row for update in rewards for row in update]
+            # A process without groups adds nothing.
+            own = batch_moments(torch.stack(flat)) if flat else torch.zeros(2)
+            spread = finish_std(self.processes.sum(own))
+        return [
+            [
+                self._group(member, advantages(kind, row[None], batch_std=spread)[0].tolist())
+                for member, row in zip(update, earned, strict=True)
+            ]
+            for update, earned in zip(updates, rewards, strict=True)
+        ]
+
     def _rewards(self, member: Member) -> Tensor:
         """[samples]; with kl.place = reward the divergence of each completion is taken off."""
         rewards, kl = member.sampled.rewards, self.config.kl
         if not self._is_kl_in_reward or member.reference is None or member.old_logp is None:
             return rewards
-        penalties = [
-            float(kl_value(kl.estimator, torch.tensor(own), torch.tensor(known)).sum())
-            for own, known in zip(member.old_logp, member.reference, strict=True)
-        ]
+        rows = zip(member.sampled.completions, member.old_logp, member.reference, strict=True)
+        penalties = [float(_divergence(kl.estimator, *row).sum()) for row in rows]
         return rewards - kl.coefficient * torch.tensor(penalties, dtype=rewards.dtype)
-
-    def _batch_std(self, rewards: Sequence[Tensor]) -> Tensor | None:
-        """Over all completions of all processes, where the advantage asks for it."""
-        if self.config.advantage != "reinforce_pp":
-            return None
-        # A process without groups adds nothing.
-        own = batch_moments(torch.stack(list(rewards))) if rewards else torch.zeros(2)
-        return finish_std(self.processes.sum(own))
-
-    def _advantages(self, rewards: Tensor, spread: Tensor | None) -> list[float]:
-        kind = self.config.advantage
-        found: list[float] = advantages(kind, rewards[None], batch_std=spread)[0].tolist()
-        return found
 
     def _group(self, member: Member, values: list[float]) -> Group:
         """A group as the loss takes it; the true completion joins it where it is learnt from too.
@@ -185,11 +179,10 @@ class Grpo:
                 for c, is_learnt in zip(completions, learnt, strict=True)
             ],
         )
-        return (
-            with_target(group, member.sampled.example.target) if self.config.sft_weight else group
-        )
+        target = member.sampled.example.target
+        return with_target(group, target) if self.config.sft_weight else group
 
-    def _learn(self, groups: Sequence[Group], means: Means) -> float:
+    def _add_gradient(self, groups: Sequence[Group], means: Means) -> float:
         """Add the gradient of an update over these groups; returns its loss over all processes."""
         has_targets = self.config.sft_weight > 0
         counts = count_targets(groups, has_targets=has_targets).over(self.processes)
@@ -197,14 +190,13 @@ class Grpo:
         if not (is_regularised or self.config.entropy_coefficient or has_targets):
             # Nothing pulls at them, but they stay in the counts: the loss is the same without them.
             groups = [group for group in groups if any(group.advantages)]
-        with self.learner.stopwatch.phase("train_s"):
-            loss = self.learner.accumulate(
-                groups,
-                lambda batch: PolicyObjective(batch, self.config, counts),
-                temperature=self.config.sampling.temperature,
-                entropy="gradient" if self.config.entropy_coefficient else "value",
-                observe=lambda objective, stats: objective.observe(stats, means),
-            )
+        loss = self.learner.accumulate(
+            groups,
+            lambda batch: PolicyObjective(batch, self.config, counts),
+            temperature=self.config.sampling.temperature,
+            entropy="gradient" if self.config.entropy_coefficient else "value",
+            observe=lambda objective, stats: objective.observe(stats, means),
+        )
         return float(self.processes.sum(torch.tensor(loss, dtype=torch.float64)))
 
     def _move_reference(self, step: int) -> None:
@@ -213,14 +205,21 @@ class Grpo:
             move_towards(self.reference.model, self.learner.policy.model, mix=kl.sync_mix)
 
 
+def _divergence(
+    estimator: KlEstimator, completion: Completion, logp: Sequence[float], known: Sequence[float]
+) -> Tensor:
+    """[chosen tokens] estimates of the divergence from the reference; forced tokens have none."""
+    values = kl_value(estimator, torch.tensor(logp), torch.tensor(known))
+    return values[torch.tensor(completion.chosen)]
+
+
 def _add_divergence(
     means: Means, groups: Sequence[SampledGroup], logp: Sequence[Logp], reference: Sequence[Logp]
 ) -> None:
     """The divergence of the sampling policy from the reference, over all chosen tokens."""
     for group, own, known in zip(groups, logp, reference, strict=True):
         for completion, row, other in zip(group.completions, own, known, strict=True):
-            chosen = torch.tensor(completion.chosen)
-            values = kl_value("k3", torch.tensor(row), torch.tensor(other))[chosen]
+            values = _divergence("k3", completion, row, other)
             means.add({"kl": float(values.sum())}, count=len(values))
 
 

@@ -9,21 +9,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from worldtune.config import RlvrConfig, SftConfig
-from worldtune.engine.learn.optim import (
+from worldtune.engine.model.batch import Group, PackedBatch, bins, pack
+from worldtune.engine.model.head import Objective, TokenStats, objective_loss, score_targets
+from worldtune.engine.model.policy import Policy
+from worldtune.engine.runtime.optim import (
     apply_update,
     build_optimizers,
     schedule_factor,
     set_rate,
 )
-from worldtune.engine.model.batch import Group, PackedBatch, bins, pack
-from worldtune.engine.model.head import Objective, TokenStats, objective_loss, score_targets
-from worldtune.engine.model.policy import Policy
 from worldtune.engine.runtime.processes import Processes
 
 Entropy = Literal["none", "value", "gradient"]
@@ -59,10 +60,6 @@ class Learner:
         self.optimizers = build_optimizers(policy.model, config.optimizer)
         self.stopwatch = Stopwatch()
 
-    def _batches(self, groups: Sequence[Group]) -> Iterator[PackedBatch]:
-        for part in bins(groups, self.config.tokens_per_pass):
-            yield pack(part, device=self.policy.device)
-
     def accumulate(
         self,
         groups: Sequence[Group],
@@ -77,22 +74,35 @@ class Learner:
         ``observe`` is shown each pass: its objective and what the policy said of its targets.
         """
         total = 0.0
-        for batch in self._batches(groups):
+        parts = bins(groups, self.config.tokens_per_pass)
+        missing = self.policy.empty_passes(len(parts))
+        for part in parts:
+            batch = pack(part, device=self.policy.device)
             objective = objective_of(batch)
-            with self.policy.computing():
-                loss, stats = objective_loss(
-                    self.policy.head,
-                    self.policy.path.states(batch),
+            loss, stats = self._forward(batch, objective, temperature, entropy)
+            loss.backward()
+            total += float(loss.detach())
+            if observe is not None:
+                observe(objective, stats)
+        for _ in range(missing):
+            self._forward(_empty_batch(self.policy), _Nothing(), 1.0, "none")[0].backward()
+        return total
+
+    def _forward(
+        self, batch: PackedBatch, objective: Objective, temperature: float, entropy: Entropy
+    ) -> tuple[Tensor, TokenStats]:
+        path, head = self.policy.path, self.policy.head
+        with self.policy.computing():
+            return self.policy.run(
+                lambda: objective_loss(
+                    head,
+                    path.states(batch),
                     batch.targets,
                     objective,
                     temperature=temperature,
                     entropy=entropy,
                 )
-            loss.backward()
-            total += float(loss.detach())
-            if observe is not None:
-                observe(objective, stats)
-        return total
+            )
 
     def step(self, step: int) -> dict[str, float]:
         """Sum gradients over the processes, clip and move the weights; the norm before clipping."""
@@ -116,17 +126,39 @@ def completion_logp(
     """Log-probabilities of every trained token, [groups][completions][trained tokens], nats."""
     found: dict[int, list[list[float]]] = {}
     numbers = {id(group): number for number, group in enumerate(groups)}
-    for part in bins(groups, tokens_per_pass):
+
+    def score(batch: PackedBatch) -> TokenStats:
+        states = policy.path.states(batch)
+        return score_targets(policy.head, states, batch.targets, temperature=temperature)
+
+    parts = bins(groups, tokens_per_pass)
+    missing = policy.empty_passes(len(parts))
+    for part in parts:
         batch = pack(part, device=policy.device)
         with policy.computing():
-            states = policy.path.states(batch)
-            stats = score_targets(policy.head, states, batch.targets, temperature=temperature)
+            stats = policy.run(partial(score, batch))
         counts = batch.sequence.bincount(minlength=len(batch.advantages)).tolist()
         rows: list[Tensor] = list(stats.logp.split(counts))
         for group in part:
             own, rows = rows[: len(group.completions)], rows[len(group.completions) :]
             found[numbers[id(group)]] = [row.tolist() for row in own]
+    for _ in range(missing):
+        policy.run(partial(score, _empty_batch(policy)))
     return [found[number] for number in range(len(groups))]
+
+
+def _empty_batch(policy: Policy) -> PackedBatch:
+    """The smallest batch, for a pass that only keeps pace with the other processes."""
+    return pack([Group((0,), [(0,)])], device=policy.device)
+
+
+class _Nothing:
+    """The objective of an empty pass: gradients of exactly zero, for every weight."""
+
+    token_wise = True
+
+    def __call__(self, logp: Tensor, entropy: Tensor | None, select: slice) -> Tensor:
+        return 0.0 * logp.sum()
 
 
 def move_towards(target: nn.Module, source: nn.Module, *, mix: float) -> None:

@@ -118,7 +118,8 @@ class PolicyObjective:
         """See ``head.Objective``."""
         config = self.config
         loss = policy_loss(config.loss, self._tokens(logp, select)).loss
-        if self.batch.reference is not None and config.kl.place == "loss" and config.kl.coefficient:
+        if config.kl.place == "loss" and config.kl.coefficient:
+            assert self.batch.reference is not None, "the divergence needs a reference"
             known = self.batch.reference[select].to(logp)
             loss = loss + config.kl.coefficient * kl_loss(config.kl.estimator, logp, known)
         if config.entropy_coefficient:

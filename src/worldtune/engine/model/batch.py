@@ -61,7 +61,7 @@ class PackedBatch:
         targets: [targets] token ids.
         sequence: [targets] the completion, counted over the batch, that each target belongs to.
         advantages: [completions].
-        old_logp: [targets] nats, 0 where a group has none.
+        old_logp: [targets] nats, 0 where no group has any.
         reference: [targets] nats, or None where no group has any.
     """
 
@@ -132,7 +132,17 @@ def _flat(rows: Iterable[Sequence[float]], dtype: torch.dtype) -> Tensor:
 def _known(
     groups: Sequence[Group], values: Sequence[Sequence[Sequence[float]] | None]
 ) -> Iterable[Sequence[float]]:
-    """One row of values per completion, zeros for a group that has none."""
+    """One row of values per completion, zeros where no group has any.
+
+    Raises ValueError where some groups have values and others have none: zeros would be taken for
+    log-probabilities.
+    """
+    missing = sum(rows is None for rows in values)
+    if missing not in (0, len(values)):
+        raise ValueError(
+            f"{missing} of {len(values)} groups lack log-probabilities that the others have; give "
+            "them to all groups of a pass or to none"
+        )
     for group, rows in zip(groups, values, strict=True):
         yield from rows or ([0.0] * len(c) for c in group.completions)
 

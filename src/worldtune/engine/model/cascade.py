@@ -11,235 +11,101 @@ Backward, a flash kernel recomputes the weights of its block as exp(score - lse)
 output and lse these are the weights of the whole softmax restricted to the block, so that the
 gradients of the two blocks simply add up: exact, with nothing kept beyond the output and lse.
 
-Tokens stand in *attention order*: all prompts, shortest first, then all completions, ordered by
-prompt. The kernels are torch's own for the CPU. They are private, so ``cascade_works`` checks them
-against the formula once, and ``expanded_attention`` does the same with public operations only, with
-the prompt's keys copied to each completion; it also serves other devices.
+The kernel also does most of the work that the causal rule spares (measured: all of it below 768
+tokens), so that a long span is cut into blocks, merged in the same way.
+
+The kernels are torch's own for the CPU. They are private, so ``cascade_works`` checks them against
+the formula once, and ``expanded_attention`` does the same by public operations, with the prompt's
+keys copied for each completion; it also serves other devices.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
-from itertools import pairwise
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention as sdpa
 
-_VIEW_FROM = 256
-"""Spans at least this long are attended one by one; shorter ones are padded to share a call."""
+from worldtune.engine.model.plan import Plan, Spans, attention_order, spans_of
 
-_PADDING = 1.5
-"""Padded spans hold at most this many times their tokens."""
-
-
-@dataclass(frozen=True)
-class Spans:
-    """Consecutive causal spans of a row, attended in one call.
-
-    Attributes:
-        start: first row.
-        lengths: rows of each span, >= 1.
-        padded: [spans * longest] rows, counted from ``start``; a shorter span repeats its last
-            one, whose log-normaliser covers all keys of the span. None if none is shorter.
-        real: [sum(lengths)] which of the padded rows are not repeats. None likewise.
-    """
-
-    start: int
-    lengths: tuple[int, ...]
-    padded: Tensor | None
-    real: Tensor | None
-
-    def rows(self, offset: int = 0) -> slice:
-        """The rows that the spans cover, ``offset`` lower."""
-        return slice(self.start - offset, self.start - offset + sum(self.lengths))
-
-    def take(self, tensor: Tensor, offset: int = 0) -> Tensor:
-        """[time, heads, ...] -> [spans, heads, longest, ...], from rows ``offset`` lower."""
-        rows = tensor[self.rows(offset)]
-        if self.padded is not None:
-            rows = rows.index_select(0, self.padded)
-        spans: Tensor = rows.unflatten(0, (len(self.lengths), -1)).transpose(1, 2)
-        return spans
-
-    def take_or_zero(self, tensor: Tensor, offset: int = 0) -> Tensor:
-        """Like ``take``, but with zeros at padding."""
-        if self.real is None:
-            return self.take(tensor, offset)
-        rows = tensor.new_zeros(len(self.lengths) * max(self.lengths), *tensor.shape[1:])
-        rows[self.real] = tensor[self.rows(offset)]
-        spans: Tensor = rows.unflatten(0, (len(self.lengths), -1)).transpose(1, 2)
-        return spans
-
-    def flat(self, spans: Tensor) -> Tensor:
-        """[spans, heads, longest, ...] -> [sum(lengths), heads, ...]."""
-        rows = spans.transpose(1, 2).flatten(0, 1)
-        return rows if self.real is None else rows.index_select(0, self.real)
+_BLOCK = 192
+"""Causal spans of at least two blocks are cut into blocks of this length or little more."""
 
 
-def spans_of(lengths: Sequence[int], start: int, device: torch.device) -> Spans:
-    longest = max(lengths)
-    if min(lengths) == longest:
-        return Spans(start, tuple(lengths), None, None)
-    size = torch.tensor(lengths)[:, None]
-    column = torch.arange(longest)
-    first = size.cumsum(0) - size
-    padded = (first + torch.minimum(column, size - 1)).flatten()
-    real = (column < size).flatten().nonzero().squeeze(-1)
-    return Spans(start, tuple(lengths), padded.to(device), real.to(device))
-
-
-def _split(lengths: Sequence[int], start: int, device: torch.device) -> Iterator[Spans]:
-    """Cut consecutive spans into runs that are worth one call each; empty spans are left out."""
-    run: list[int] = []
-    for length in (n for n in lengths if n):
-        longest, count = max([*run, length]), len(run) + 1
-        short = longest < _VIEW_FROM and longest * count <= _PADDING * (sum(run) + length)
-        if run and not short and (longest != length or min(run) != length):
-            yield spans_of(run, start, device)
-            start += sum(run)
-            run = []
-        run.append(length)
-    if run:
-        yield spans_of(run, start, device)
-
-
-@dataclass(frozen=True)
-class Branch:
-    """The completions of one group, which share the keys of a prompt.
-
-    Attributes:
-        prompt: rows of the prompt.
-        start: first row of the completions.
-        lengths: rows of each completion, >= 1.
-    """
-
-    prompt: slice
-    start: int
-    lengths: tuple[int, ...]
-
-    def rows(self, offset: int = 0) -> slice:
-        """Rows of the completions, ``offset`` lower."""
-        return slice(self.start - offset, self.start - offset + sum(self.lengths))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which rows of an attention call see which.
-
-    Attributes:
-        prompts: the prompts, attending to themselves; empty if only their last tokens ask.
-        tips: the prompt that each of the first query rows, its last token, attends to; empty if
-            all prompt tokens ask.
-        branches: completions attending to prompts.
-        own: completions attending to themselves.
-        offset: key rows before the first completion, less query rows before it.
-    """
-
-    prompts: tuple[Spans, ...]
-    tips: tuple[slice, ...]
-    branches: tuple[Branch, ...]
-    own: tuple[Spans, ...]
-    offset: int
-
-    def crossings(self) -> list[tuple[slice, slice]]:
-        """Query rows and the prompt rows that they see all of."""
-        tips = [(slice(row, row + 1), prompt) for row, prompt in enumerate(self.tips)]
-        return tips + [(branch.rows(self.offset), branch.prompt) for branch in self.branches]
-
-
-@dataclass(frozen=True)
-class Order:
-    """A packed row in attention order.
-
-    Attributes:
-        permutation: [time] the row of the batch that stands at each place.
-        place: [time] the place of each row of the batch.
-        by_length: the prompts in attention order.
-        ends: [prompts] the place of the last token of each of these.
-        prompt_rows: prompt tokens in total; completions follow.
-        full: every token asks.
-        last: only the last tokens of the prompts, which come first, and the completions ask.
-    """
-
-    permutation: Tensor
-    place: Tensor
-    by_length: list[int]
-    ends: Tensor
-    prompt_rows: int
-    full: Plan
-    last: Plan
-
-
-def attention_order(
-    prompt_lengths: Sequence[int],
-    own_lengths: Sequence[int],
-    owner: Sequence[int],
-    *,
-    device: torch.device,
-) -> Order:
-    """Put a row of prompts, each followed by its completions, in attention order.
-
-    Args:
-        prompt_lengths: tokens of each prompt, >= 1.
-        own_lengths: fed tokens of each completion, >= 0, ordered by prompt.
-        owner: the prompt of each completion, non-decreasing.
-        device: where the index tensors live.
-    """
-    own: list[list[int]] = [[] for _ in prompt_lengths]
-    for index, length in zip(owner, own_lengths, strict=True):
-        own[index].append(length)
-    sizes = [n + sum(lengths) for n, lengths in zip(prompt_lengths, own, strict=True)]
-    first = [0, *torch.tensor(sizes).cumsum(0).tolist()]
-    by_length = sorted(range(len(prompt_lengths)), key=lambda i: prompt_lengths[i])
-    pieces = [range(first[i], first[i] + prompt_lengths[i]) for i in by_length]
-    pieces += [range(first[i] + prompt_lengths[i], first[i + 1]) for i in by_length]
-    permutation = torch.cat([torch.arange(piece.start, piece.stop) for piece in pieces])
-    place = torch.empty_like(permutation)
-    place[permutation] = torch.arange(len(permutation))
-
-    lengths = [prompt_lengths[i] for i in by_length]
-    ends = torch.tensor(lengths).cumsum(0)
-    prompt_rows = int(ends[-1])
-    prompts = [slice(start, stop) for start, stop in pairwise([0, *ends.tolist()])]
-    branches, start = [], prompt_rows
-    for i, prompt in zip(by_length, prompts, strict=True):
-        if fed := tuple(n for n in own[i] if n):
-            branches.append(Branch(prompt, start, fed))
-        start += sum(fed)
-    shared = tuple(branches), tuple(_split([n for i in by_length for n in own[i]], prompt_rows, device))
-    return Order(
-        permutation=permutation.to(device),
-        place=place.to(device),
-        ends=(ends - 1).to(device),
-        by_length=by_length,
-        prompt_rows=prompt_rows,
-        full=Plan(tuple(_split(lengths, 0, device)), (), *shared, 0),
-        last=Plan((), tuple(prompts), *shared, prompt_rows - len(prompts)),
-    )
-
-
-def _flash(*inputs: Any, **options: Any) -> tuple[Tensor, Tensor]:
+def _flash(*inputs: Any, **options: Any) -> Any:
     return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(*inputs, **options)
 
 
-def _flash_backward(*inputs: Any, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
+def _flash_backward(*inputs: Any, **options: Any) -> Any:
     return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward(*inputs, **options)
+
+
+def _merge(out: Tensor, lse: Tensor, other: Tensor, other_lse: Tensor) -> None:
+    """Merge two parts of one softmax into the first: out [..., dim], lse [...]."""
+    total = torch.logaddexp(lse, other_lse)
+    first, second = (lse - total).exp_()[..., None], (other_lse - total).exp_()[..., None]
+    if out.dtype == first.dtype:
+        out.mul_(first).addcmul_(other, second)
+    else:
+        out.copy_((out * first).addcmul_(other.to(first.dtype), second))
+    lse.copy_(total)
+
+
+def _blocks(length: int) -> list[slice]:
+    """Cut a causal span so that little is computed above its diagonal."""
+    count = length // _BLOCK if length >= 2 * _BLOCK else 1
+    return [slice(i * length // count, (i + 1) * length // count) for i in range(count)]
+
+
+def _causal(query: Tensor, key: Tensor, value: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Output [spans, heads, time, dim] and log-normaliser [spans, heads, time] of causal spans."""
+    outs, lses = [], []
+    for rows in _blocks(query.shape[2]):
+        q = query[:, :, rows]
+        out, lse = _flash(q, key[:, :, rows], value[:, :, rows], 0.0, True, scale=scale)
+        if rows.start:
+            past = key[:, :, : rows.start], value[:, :, : rows.start]
+            _merge(out, lse, *_flash(q, *past, 0.0, False, scale=scale))
+        outs.append(out.transpose(1, 2))
+        lses.append(lse.transpose(1, 2))
+    if len(outs) == 1:
+        return out, lse
+    return torch.cat(outs, dim=1).transpose(1, 2), torch.cat(lses, dim=1).transpose(1, 2)
+
+
+def _causal_backward(
+    grad: Tensor, inputs: Sequence[Tensor], merged: Sequence[Tensor], scale: float
+) -> Sequence[Tensor]:
+    """Gradients of the query, key and value of causal spans, given output and normaliser."""
+    blocks = _blocks(grad.shape[2])
+    if len(blocks) == 1:
+        whole: Sequence[Tensor] = _flash_backward(grad, *inputs, *merged, 0.0, True, scale=scale)
+        return whole
+    grads = [torch.empty_like(t.transpose(1, 2)).transpose(1, 2) for t in inputs]
+    for rows in blocks:
+        for seen in (rows, slice(rows.start)) if rows.start else (rows,):
+            places = rows, seen, seen
+            parts = _flash_backward(
+                grad[:, :, rows],
+                *(t[:, :, place] for t, place in zip(inputs, places, strict=True)),
+                *(t[:, :, rows] for t in merged),
+                0.0,
+                seen is rows,
+                scale=scale,
+            )
+            for total, place, part in zip(grads, places, parts, strict=True):
+                if seen is rows:
+                    total[:, :, place] = part
+                else:
+                    total[:, :, place] += part
+    return grads
 
 
 def _one(tensor: Tensor, rows: slice) -> Tensor:
     """[time, heads, ...] -> [1, heads, rows, ...]."""
     return tensor[rows].transpose(0, 1).unsqueeze(0)
-
-
-def _merge(out: Tensor, lse: Tensor, own: Tensor, own_lse: Tensor) -> None:
-    """Merge two parts of one softmax into the first: out [rows, heads, dim], lse [rows, heads]."""
-    total = torch.logaddexp(lse, own_lse)
-    first, second = (lse - total).exp_()[..., None], (own_lse - total).exp_()[..., None]
-    out.copy_((out * first).addcmul_(own.to(first.dtype), second))
-    lse.copy_(total)
 
 
 class _Cascade(torch.autograd.Function):
@@ -251,15 +117,16 @@ class _Cascade(torch.autograd.Function):
         wide = torch.promote_types(query.dtype, torch.float32)
         lse = query.new_empty(query.shape[:2], dtype=wide)
         for spans in plan.prompts:
-            part = _flash(*(spans.take(t) for t in (query, key, value)), 0.0, True, scale=scale)
-            out[spans.rows()], lse[spans.rows()] = (spans.flat(t) for t in part)
+            part = _causal(spans.take(query), spans.take(key), spans.take(value), scale)
+            rows = spans.rows()
+            out[rows], lse[rows] = (spans.flat(t) for t in part)
         for rows, prompt in plan.crossings():
             shared = _one(key, prompt), _one(value, prompt)
             part = _flash(_one(query, rows), *shared, 0.0, False, scale=scale)
             out[rows], lse[rows] = (t[0].transpose(0, 1) for t in part)
         for spans in plan.own:
             asked = spans.take(query, plan.offset)
-            part = _flash(asked, spans.take(key), spans.take(value), 0.0, True, scale=scale)
+            part = _causal(asked, spans.take(key), spans.take(value), scale)
             rows = spans.rows(plan.offset)
             _merge(out[rows], lse[rows], *(spans.flat(t) for t in part))
         ctx.save_for_backward(query, key, value, out, lse)
@@ -267,27 +134,29 @@ class _Cascade(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         query, key, value, out, lse = ctx.saved_tensors
         plan: Plan = ctx.plan
-        of_query, of_key, of_value = (torch.zeros_like(t) for t in (query, key, value))
+        # Prompts that attend to themselves set the gradient of all their rows, tips add to it.
+        empty = torch.zeros_like if plan.tips else torch.empty_like
+        grads = empty(query), empty(key), empty(value)
         for spans, offset in [(s, 0) for s in plan.prompts] + [(s, plan.offset) for s in plan.own]:
-            asked = (spans.take(t, offset) for t in (out, lse))
-            inputs = spans.take(query, offset), spans.take(key), spans.take(value), *asked
-            upstream = spans.take_or_zero(grad, offset)
-            parts = _flash_backward(upstream, *inputs, 0.0, True, scale=ctx.scale)
-            rows = spans.rows(offset), spans.rows(), spans.rows()
-            for whole, place, part in zip((of_query, of_key, of_value), rows, parts, strict=True):
+            upstream = spans.take(grad, offset, zero=True)
+            inputs = spans.take(query, offset), spans.take(key), spans.take(value)
+            merged = spans.take(out, offset), spans.take(lse, offset)
+            parts = _causal_backward(upstream, inputs, merged, ctx.scale)
+            places = spans.rows(offset), spans.rows(), spans.rows()
+            for whole, place, part in zip(grads, places, parts, strict=True):
                 whole[place] = spans.flat(part)
         for rows, prompt in plan.crossings():
-            asked = (_one(t, rows) for t in (out, lse))
-            inputs = _one(query, rows), _one(key, prompt), _one(value, prompt), *asked
-            parts = _flash_backward(_one(grad, rows), *inputs, 0.0, False, scale=ctx.scale)
-            places = rows, prompt, prompt
-            for whole, place, part in zip((of_query, of_key, of_value), places, parts, strict=True):
+            inputs = _one(query, rows), _one(key, prompt), _one(value, prompt)
+            merged = _one(out, rows), _one(lse, rows)
+            upstream = _one(grad, rows)
+            parts = _flash_backward(upstream, *inputs, *merged, 0.0, False, scale=ctx.scale)
+            for whole, place, part in zip(grads, (rows, prompt, prompt), parts, strict=True):
                 whole[place] += part[0].transpose(0, 1)
-        return of_query, of_key, of_value, None, None
+        return (*grads, None, None)
 
 
 def cascade_attention(
@@ -305,7 +174,7 @@ def cascade_attention(
     Returns:
         [queries, heads, dim].
     """
-    result: Tensor = _Cascade.apply(query, key, value, plan, scale)
+    result: Tensor = _Cascade.apply(query, key, value, plan, scale)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -313,13 +182,16 @@ def expanded_attention(
     query: Tensor, key: Tensor, value: Tensor, *, plan: Plan, scale: float
 ) -> Tensor:
     """The same by public operations alone; copies a prompt's keys for each of its completions."""
+    # Not ``enable_gqa``, which some of the fused kernels do not take.
+    repeats = query.shape[1] // key.shape[1]
+    key, value = (t.repeat_interleave(repeats, dim=1) for t in (key, value))
     pieces = []
     for spans in plan.prompts:
-        taken = (spans.take(t) for t in (query, key, value))
-        pieces.append(spans.flat(_sdpa(*taken, is_causal=True, scale=scale)))
+        taken = spans.take(query), spans.take(key), spans.take(value)
+        pieces.append(spans.flat(sdpa(*taken, is_causal=True, scale=scale)))
     for row, prompt in enumerate(plan.tips):
         taken = _one(query, slice(row, row + 1)), _one(key, prompt), _one(value, prompt)
-        pieces.append(_sdpa(*taken, scale=scale)[0].transpose(0, 1))
+        pieces.append(sdpa(*taken, scale=scale)[0].transpose(0, 1))
     for branch in plan.branches:
         spans = spans_of(branch.lengths, branch.start, query.device)
         asked = spans.take(query, plan.offset)
@@ -328,11 +200,8 @@ def expanded_attention(
         # where the same rule hides it.
         visible = torch.ones(asked.shape[2], keys.shape[2], dtype=torch.bool, device=query.device)
         visible = visible.tril(keys.shape[2] - asked.shape[2])
-        pieces.append(spans.flat(_sdpa(asked, keys, values, attn_mask=visible, scale=scale)))
+        pieces.append(spans.flat(sdpa(asked, keys, values, attn_mask=visible, scale=scale)))
     return torch.cat(pieces)
-
-
-_sdpa = partial(scaled_dot_product_attention, enable_gqa=True)
 
 
 def _behind(spans: Spans, tensor: Tensor, prompt: slice) -> Tensor:
@@ -355,8 +224,9 @@ def cascade_works() -> bool:
     for attend in (cascade_attention, expanded_attention):
         leaves = [t.clone().requires_grad_() for t in inputs]
         try:
-            out = attend(*leaves, plan=plan, scale=0.5)
-            results.append([out, *torch.autograd.grad(out.square().sum(), leaves)])
+            with torch.enable_grad():
+                out = attend(*leaves, plan=plan, scale=0.5)
+                results.append([out, *torch.autograd.grad(out.square().sum(), leaves)])
         except (AttributeError, NotImplementedError, RuntimeError, TypeError):
             return False
     return all(torch.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in zip(*results, strict=True))

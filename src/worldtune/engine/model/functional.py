@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import silu
 
-_silu_backward = torch.ops.aten.silu_backward.default
+_silu_backward_into = torch.ops.aten.silu_backward.grad_input
 
 
 class _RmsNorm(torch.autograd.Function):
@@ -23,10 +23,11 @@ class _RmsNorm(torch.autograd.Function):
         norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
         scale = norm.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
         ctx.save_for_backward(x, weight, scale)
-        return (wide * scale).mul_(weight).to(dtype)
+        y: Tensor = (wide * scale).mul_(weight)
+        return y.to(dtype)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, weight, scale = ctx.saved_tensors
         wide, grad, gain = x.to(scale.dtype), grad.to(scale.dtype), weight.to(scale.dtype)
@@ -49,23 +50,19 @@ def rmsnorm(x: Tensor, weight: Tensor, eps: float, *, dtype: torch.dtype | None 
 
     The result has ``dtype``, by default that of x; half precision is normalised in float32.
     """
-    result: Tensor = _RmsNorm.apply(x, weight, eps, dtype or x.dtype)
+    result: Tensor = _RmsNorm.apply(x, weight, eps, dtype or x.dtype)  # type: ignore[no-untyped-call]
     return result
 
 
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor, heads: int) -> None:
-    """Turn every head's pairs (i, i + dim / 2) by the angle of their row, in place."""
-    halves = x.unflatten(-1, (heads, 2, -1))
+def _rotated(x: Tensor, cos: Tensor, sin: Tensor, heads: int) -> Tensor:
+    """Turn every head's pairs (i, i + dim / 2) by the angle of their row."""
+    halves = x.to(cos.dtype).unflatten(-1, (heads, 2, -1))
     first, second = halves[..., 0, :], halves[..., 1, :]
     cos, sin = cos[:, None], sin[:, None]
-    if x.dtype == cos.dtype:
-        crossed = first * sin
-        first.mul_(cos).addcmul_(second, sin, value=-1)
-        second.mul_(cos).add_(crossed)
-        return
-    turned = first * cos - second * sin
-    second.copy_(second * cos + first * sin)
-    first.copy_(turned)
+    turned = torch.empty_like(halves)
+    torch.mul(first, cos, out=turned[..., 0, :]).addcmul_(second, sin, value=-1)
+    torch.mul(second, cos, out=turned[..., 1, :]).addcmul_(first, sin)
+    return turned.view(x.shape).to(x.dtype)
 
 
 class _Rope(torch.autograd.Function):
@@ -73,29 +70,26 @@ class _Rope(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor, heads: int) -> Tensor:
         ctx.save_for_backward(cos, sin)
         ctx.heads = heads
-        ctx.mark_dirty(x)
-        _rotate(x, cos, sin, heads)
-        return x
+        return _rotated(x, cos, sin, heads)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         cos, sin = ctx.saved_tensors
-        grad = grad.clone(memory_format=torch.contiguous_format)
-        _rotate(grad, cos, -sin, ctx.heads)  # The transpose of a rotation is its inverse.
-        return grad, None, None, None
+        # The transpose of a rotation is its inverse.
+        return _rotated(grad.contiguous(), cos, -sin, ctx.heads), None, None, None
 
 
-def rope_(x: Tensor, cos: Tensor, sin: Tensor, heads: int) -> Tensor:
-    """Rotary position embedding, in place (Su et al., 2021; halves, as in GPT-NeoX).
+def rope(x: Tensor, cos: Tensor, sin: Tensor, heads: int) -> Tensor:
+    """Rotary position embedding (Su et al., 2021; halves, as in GPT-NeoX).
 
     Args:
-        x: [time, heads * dim] contiguous; overwritten.
+        x: [time, heads * dim]; half precision is turned in float32.
         cos: [time, dim / 2], any scaling of attention included.
         sin: like cos.
         heads: how many x holds.
     """
-    result: Tensor = _Rope.apply(x, cos, sin, heads)
+    result: Tensor = _Rope.apply(x, cos, sin, heads)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -106,14 +100,15 @@ class _SwiGlu(torch.autograd.Function):
         return silu(gate).mul_(up)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         gate, up = ctx.saved_tensors
-        grad_gate = _silu_backward(grad * up, gate)
+        grad_gate = grad * up
+        _silu_backward_into(grad_gate, gate, grad_input=grad_gate)
         return grad_gate, silu(gate).mul_(grad)
 
 
 def swiglu(gate: Tensor, up: Tensor) -> Tensor:
     """silu(gate) * up (Shazeer, 2020); keeps its two arguments and nothing else."""
-    result: Tensor = _SwiGlu.apply(gate, up)
+    result: Tensor = _SwiGlu.apply(gate, up)  # type: ignore[no-untyped-call]
     return result

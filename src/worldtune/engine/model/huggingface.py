@@ -20,6 +20,7 @@ from worldtune.config import LoraConfig, PretrainedModelConfig, ScratchModelConf
 from worldtune.contracts import Message
 from worldtune.engine.model import induction
 from worldtune.engine.runtime import durable
+from worldtune.errors import CheckpointError, UserError
 
 
 def build_scratch(
@@ -57,7 +58,7 @@ def load_model(path: str, *, dtype: torch.dtype = torch.float32) -> PreTrainedMo
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
     except (OSError, ValueError) as error:
-        raise ValueError(f"no causal language model at {path!r}: {error}") from error
+        raise CheckpointError(f"no causal language model at {path!r}: {error}") from error
     return model
 
 
@@ -66,12 +67,12 @@ def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
-        raise ValueError(f"no tokenizer at {path!r}: {error}") from error
+        raise CheckpointError(f"no tokenizer at {path!r}: {error}") from error
     # transformers 5 makes an empty tokenizer up for a folder that has weights alone.
     if len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise ValueError(f"no tokenizer at {path!r}: put its files beside the weights")
+        raise CheckpointError(f"no tokenizer at {path!r}: put its files beside the weights")
     if tokenizer.eos_token_id is None:
-        raise ValueError(
+        raise CheckpointError(
             f"the tokenizer at {path!r} has no end-of-text token, which ends an answer"
         )
     if tokenizer.pad_token_id is None:
@@ -91,7 +92,7 @@ def add_lora(model: PreTrainedModel, config: LoraConfig) -> PreTrainedModel:
     try:
         import peft  # noqa: PLC0415 - an optional extra
     except ImportError as error:
-        raise ValueError("LoRA needs the extra 'lora': pip install 'worldtune[lora]'") from error
+        raise UserError("LoRA needs the extra 'lora': pip install 'worldtune[lora]'") from error
     adapters = peft.LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,

@@ -25,9 +25,9 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from worldtune.config import OptimizerConfig
-from worldtune.engine.learn.optim import apply_update, build_optimizers, schedule_factor, set_rate
 from worldtune.engine.model.batch import Group, pack
 from worldtune.engine.model.policy import as_policy
+from worldtune.engine.runtime.optim import apply_update, build_optimizers, schedule_factor, set_rate
 
 _SHARP = 60.0
 """Squared amplitude of the distance biases: the previous token wins by about e^6."""

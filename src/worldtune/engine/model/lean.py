@@ -19,15 +19,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from worldtune.engine.model.batch import PackedBatch
-from worldtune.engine.model.cascade import (
-    Order,
-    Plan,
-    attention_order,
-    cascade_attention,
-    cascade_works,
-    expanded_attention,
-)
-from worldtune.engine.model.functional import rmsnorm, rope_, swiglu
+from worldtune.engine.model.cascade import cascade_attention, cascade_works, expanded_attention
+from worldtune.engine.model.functional import rmsnorm, rope, swiglu
+from worldtune.engine.model.path import unwrapped
+from worldtune.engine.model.plan import Order, Plan, attention_order
 
 if TYPE_CHECKING:
     from worldtune.engine.model.lean_decode import LeanDecoder
@@ -38,27 +33,19 @@ _FIXED_ROPE = ("default", "linear", "llama3", "yarn")
 """Rotary embeddings whose frequencies do not depend on the length of the sequence."""
 
 
-def base_model(model: nn.Module) -> Any:
-    """The transformers model inside adapters, or the model itself."""
-    adapted: Any = model
-    return adapted.get_base_model() if hasattr(adapted, "get_base_model") else model
-
-
 def supports(model: nn.Module) -> bool:
     """Whether this path computes exactly what the model does."""
-    base = base_model(model)
-    config = getattr(base, "config", None)
-    if getattr(config, "model_type", None) not in _FAMILIES:
+    base: Any = unwrapped(model)
+    config: Any = getattr(base, "config", None)
+    trunk: Any = getattr(base, "model", None)
+    if getattr(config, "model_type", None) not in _FAMILIES or not hasattr(trunk, "layers"):
         return False
-    layers: Any = getattr(getattr(base, "model", None), "layers", None)
-    rotary: Any = getattr(getattr(base, "model", None), "rotary_emb", None)
     kinds = getattr(config, "layer_types", None) or ["full_attention"]
     return (
-        layers is not None
-        and config.hidden_act == "silu"
+        config.hidden_act == "silu"
         and set(kinds) == {"full_attention"}
-        and not getattr(config, "attention_dropout", 0.0)
-        and getattr(rotary, "rope_type", None) in _FIXED_ROPE
+        and not any(block.self_attn.attention_dropout for block in trunk.layers)
+        and trunk.rotary_emb.rope_type in _FIXED_ROPE
     )
 
 
@@ -153,10 +140,10 @@ class LeanPath:
     ) -> None:
         if not supports(model):
             raise ValueError(
-                f"the lean path does not run {type(base_model(model)).__name__} with this "
+                f"the lean path does not run {type(unwrapped(model)).__name__} with this "
                 "configuration: set model.path to 'auto'"
             )
-        trunk = base_model(model).model
+        trunk: Any = unwrapped(model).model
         self.embed: nn.Module = trunk.embed_tokens
         self.layers = tuple(_layer(block, trunk.config) for block in trunk.layers)
         self.gradient_checkpointing = gradient_checkpointing
@@ -178,9 +165,7 @@ class LeanPath:
     def states(self, batch: PackedBatch) -> Tensor:
         """See ``Path``: [targets, width]."""
         device = batch.input_ids.device
-        order = attention_order(
-            batch.prompt_lengths, batch.own_lengths, batch.owner, device=device
-        )
+        order = attention_order(batch.prompt_lengths, batch.own_lengths, batch.owner, device=device)
         asking = torch.cat(
             [order.ends, torch.arange(order.prompt_rows, len(order.place), device=device)]
         )
@@ -194,7 +179,7 @@ class LeanPath:
 
     def encode_prompts(self, prompts: Sequence[Sequence[int]]) -> EncodedPrompts:
         """Run prompts alone and keep their keys and values; call under ``torch.no_grad``."""
-        device = self.layers[0].input_norm.weight.device
+        device = self._norm.weight.device
         lengths = [len(prompt) for prompt in prompts]
         order = attention_order(lengths, [], [], device=device)
         ids = torch.tensor([token for prompt in prompts for token in prompt], device=device)
@@ -258,7 +243,8 @@ def _heads(x: Tensor, module: nn.Module | None, cos: Tensor, sin: Tensor, heads:
     """Norm (Qwen3) and rotate queries or keys [time, heads * dim]."""
     if module is not None:
         x = norm(module, x.unflatten(-1, (heads, -1))).flatten(-2)
-    return rope_(x, cos, sin, heads).unflatten(-1, (heads, -1))
+    turned: Tensor = rope(x, cos, sin, heads).unflatten(-1, (heads, -1))
+    return turned
 
 
 def _linear_dtype(x: Tensor) -> torch.dtype:
@@ -270,7 +256,7 @@ def _linear_dtype(x: Tensor) -> torch.dtype:
 
 
 def _plus(x: Tensor, change: Tensor) -> Tensor:
-    """x + change, in the memory of the change, which is the output of a linear layer, if it fits."""
+    """Add; in the memory of the change, the output of a linear layer, where it is as precise."""
     return change.add_(x) if change.dtype == x.dtype else x + change
 
 
@@ -297,4 +283,5 @@ def _block(
         read, x = read.index_select(0, rows.kept), x.index_select(0, rows.kept)
     x = _plus(x, layer.o_proj(read))
     normed = norm(layer.post_norm, x, dtype=_linear_dtype(x))
-    return _plus(x, layer.down_proj(swiglu(layer.gate_proj(normed), layer.up_proj(normed))))
+    product = swiglu(layer.gate_proj(normed), layer.up_proj(normed))
+    return _plus(x, layer.down_proj(product))

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm, silu
+from torch.nn.functional import silu
 
-from worldtune.engine.model.decode_attention import GroupAttention, Scratch, group_attention
+from worldtune.engine.model.decode_attention import GroupAttention, Scratch
 
 if TYPE_CHECKING:
     from worldtune.engine.model.lean import EncodedPrompts, Layer, LeanPath
@@ -68,19 +68,18 @@ def _linear(modules: Sequence[nn.Module], dtype: torch.dtype) -> _Linear:
     return _Linear(weight.T, torch.cat(biases))
 
 
-@dataclass(frozen=True)
 class _Norm:
-    """Root mean square norm; see ``functional.rmsnorm``."""
+    """Root mean square norm, as x * (w * sqrt(n)) / sqrt(|x|^2 + n * eps)."""
 
-    weight: Tensor
-    eps: float
+    def __init__(self, module: Any, dtype: torch.dtype) -> None:
+        weight: Tensor = module.weight.to(dtype)
+        width = len(weight)
+        self.weight = weight * width**0.5
+        self.bound = weight.new_full((1,), width * module.variance_epsilon)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return rms_norm(x, self.weight.shape, self.weight, self.eps)
-
-
-def _norm(module: Any, dtype: torch.dtype) -> _Norm:
-    return _Norm(module.weight.to(dtype), module.variance_epsilon)
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return (x * torch.addcmul(self.bound, length, length).rsqrt_()).mul_(self.weight)
 
 
 @dataclass(frozen=True)
@@ -99,12 +98,12 @@ class _Block:
 
 def _block(layer: "Layer", dtype: torch.dtype, wide: torch.dtype) -> _Block:
     return _Block(
-        input_norm=_norm(layer.input_norm, wide),
+        input_norm=_Norm(layer.input_norm, wide),
         qkv=_linear([layer.q_proj, layer.k_proj, layer.v_proj], dtype),
-        q_norm=None if layer.q_norm is None else _norm(layer.q_norm, wide),
-        k_norm=None if layer.k_norm is None else _norm(layer.k_norm, wide),
+        q_norm=None if layer.q_norm is None else _Norm(layer.q_norm, wide),
+        k_norm=None if layer.k_norm is None else _Norm(layer.k_norm, wide),
         output=_linear([layer.o_proj], dtype),
-        post_norm=_norm(layer.post_norm, wide),
+        post_norm=_Norm(layer.post_norm, wide),
         gate_up=_linear([layer.gate_proj, layer.up_proj], dtype),
         down=_linear([layer.down_proj], dtype),
     )
@@ -121,14 +120,6 @@ def _parts(lengths: Sequence[int], rows_per_key: int) -> list[list[int]]:
                 continue
         parts.append([index])
     return [sorted(part) for part in parts]
-
-
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor, out: Tensor) -> None:
-    """Turn the pairs (i, i + dim / 2) of x [..., dim] into ``out``; see ``functional.rope_``."""
-    torch.mul(x, cos, out=out)
-    (first, second), (out_first, out_second) = x.chunk(2, dim=-1), out.chunk(2, dim=-1)
-    out_first.addcmul_(second, sin, value=-1)
-    out_second.addcmul_(first, sin)
 
 
 class LeanDecoder:
@@ -152,20 +143,19 @@ class LeanDecoder:
         self._dtype = weight.dtype
         if torch.is_autocast_enabled(kind) and weight.dtype != torch.float64:
             self._dtype = torch.get_autocast_dtype(kind)
-        self._path, self._shape, self._samples, self._time = path, layer, samples, 0
+        self._path, self._scale, self._samples, self._time = path, layer.scale, samples, 0
         self._blocks = [_block(each, self._dtype, self._wide) for each in path.layers]
         self._scratch = Scratch(weight.new_empty(0, dtype=self._dtype))
         shared = Scratch(weight.new_empty(0, dtype=self._wide))
         self._parts: list[GroupAttention] = []
         self._members: list[Tensor] = []
         for members in _parts(encoded.lengths, samples * layer.heads):
-            part = group_attention(
+            part = GroupAttention(
                 [encoded.starts[i] for i in members],
                 [encoded.lengths[i] for i in members],
                 samples=samples,
                 max_new=max_new,
-                kv_heads=layer.kv_heads,
-                dim=layer.dim,
+                heads=(layer.heads, layer.kv_heads),
                 scratch=shared,
             )
             self._parts.append(part)
@@ -174,30 +164,38 @@ class LeanDecoder:
             key, value = encoded.keys.pop(0), encoded.values.pop(0)
             for part in self._parts:
                 part.add_layer(key, value)
-        self._order = self._row_order()
+        self._arrange()
 
-    def _row_order(self) -> Tensor | None:
-        """The row of the caller in each row of ours, which are ordered by part; None if equal."""
-        if len(self._parts) == 1:
-            return None
-        sample = torch.arange(self._samples, device=self._members[0].device)
-        return (torch.cat(self._members)[:, None] * self._samples + sample).flatten()
+    def _arrange(self) -> None:
+        """Order rows by part and give each part its share of the memory."""
+        num_rows = sum(part.num_rows for part in self._parts)
+        take, block = self._scratch.take, self._blocks[0]
+        self._qkv = take("linear", num_rows, block.qkv.weight.shape[1])
+        self._gate_up = take("linear", num_rows, block.gate_up.weight.shape[1])
+        self._gate, self._up = self._gate_up.chunk(2, dim=-1)
+        self._read = take("attention", num_rows, block.output.weight.shape[0])
+        counts = [part.num_rows for part in self._parts]
+        for part, *memory in zip(
+            self._parts, self._qkv.split(counts), self._read.split(counts), strict=True
+        ):
+            part.bind(*memory)
+        # The caller's row in each of ours; None where they are the same.
+        self._order: Tensor | None = None
+        if len(self._parts) > 1:
+            sample = torch.arange(self._samples, device=self._members[0].device)
+            first = torch.cat(self._members)[:, None] * self._samples
+            self._order = (first + sample).flatten()
 
     def step(self, tokens: Tensor) -> Tensor:
         """See ``Decoder``."""
         if self._order is not None:
             tokens = tokens[self._order]
-        x = self._path.embed(tokens)
         for part in self._parts:
-            part.open_slot()
-        lengths = torch.cat([part.lengths for part in self._parts])
-        cos, sin = self._path.rotary(lengths + self._time)
-        # [groups, samples, kv_heads, heads_per_kv, dim], broadcast.
-        cos = torch.cat([cos, cos], dim=-1)[:, None, None, None].to(self._wide)
-        sin = sin[:, None, None, None].to(self._wide)
-        angles = (cos, sin, cos * self._shape.scale, sin * self._shape.scale)
-        for index in range(len(self._blocks)):
-            self._layer(index, x, angles)
+            cos, sin = self._path.rotary(part.lengths + self._time)
+            part.begin(cos, sin, self._scale)
+        x = self._path.embed(tokens)
+        for index, block in enumerate(self._blocks):
+            self._run(index, block, x)
         states = self._path.final_norm(x)
         self._time += 1
         if self._order is None:
@@ -206,61 +204,22 @@ class LeanDecoder:
         ordered[self._order] = states
         return ordered
 
-    def _layer(self, index: int, x: Tensor, angles: tuple[Tensor, ...]) -> None:
+    def _run(self, index: int, block: _Block, x: Tensor) -> None:
         """Run one block on the residual stream x [rows, width], in place."""
-        block, take = self._blocks[index], self._scratch.take
-        normed = block.input_norm(x.to(self._wide)).to(self._dtype)
-        qkv = block.qkv(normed, take("linear", len(x), block.qkv.weight.shape[1]))
-        read = take("attention", len(x), self._shape.heads * self._shape.dim)
-        group = row = 0
+        block.qkv(block.input_norm(x.to(self._wide)).to(self._dtype), self._qkv)
         for part in self._parts:
-            groups, rows = len(part.lengths), part.num_rows
-            turned = tuple(angle[group : group + groups] for angle in angles)
-            inside = slice(row, row + rows)
-            self._attend(index, part, qkv[inside], turned, read[inside])
-            group, row = group + groups, row + rows
-        block.output.add_to(x, read)
-        normed = block.post_norm(x.to(self._wide)).to(self._dtype)
-        both = block.gate_up(normed, take("linear", len(x), block.gate_up.weight.shape[1]))
-        gate, up = both.chunk(2, dim=-1)
-        block.down.add_to(x, silu(gate).mul_(up))
-
-    def _attend(
-        self,
-        index: int,
-        part: GroupAttention,
-        qkv: Tensor,
-        angles: tuple[Tensor, ...],
-        out: Tensor,
-    ) -> None:
-        """Attention of the rows of one part, from their projections to ``out`` [rows, width]."""
-        block, shape = self._blocks[index], self._shape
-        cos, sin, scaled_cos, scaled_sin = angles
-        sizes = (-1, part.samples, shape.kv_heads, shape.heads // shape.kv_heads, shape.dim)
-        heads = (shape.heads * shape.dim, *[shape.kv_heads * shape.dim] * 2)
-        query, key, value = (each.to(self._wide) for each in qkv.split(heads, dim=-1))
-        query = query.unflatten(-1, sizes[2:]).unflatten(0, sizes[:2])
-        key = key.unflatten(-1, (shape.kv_heads, 1, shape.dim)).unflatten(0, sizes[:2])
-        if block.q_norm is not None and block.k_norm is not None:
-            query, key = block.q_norm(query), block.k_norm(key)
-        key_slot, value_slot = part.slot(index)
-        _rotate(key, cos, sin, key_slot[..., None, :])
-        value_slot.copy_(value.unflatten(-1, (shape.kv_heads, -1)).unflatten(0, sizes[:2]))
-        asked = part.scratch.take(
-            "query", len(part.lengths), shape.kv_heads, part.samples, *sizes[3:]
-        )
-        _rotate(query, scaled_cos, scaled_sin, asked.transpose(1, 2))
-        found = part.read(index, asked.view(-1, part.samples * sizes[3], shape.dim))
-        out.unflatten(-1, sizes[2:]).unflatten(0, sizes[:2]).copy_(
-            found.view(asked.shape).transpose(1, 2)
-        )
+            part.attend(index, block.q_norm, block.k_norm)
+        block.output.add_to(x, self._read)
+        block.gate_up(block.post_norm(x.to(self._wide)).to(self._dtype), self._gate_up)
+        block.down.add_to(x, silu(self._gate).mul_(self._up))
 
     def keep(self, groups: Tensor, rows: Tensor) -> None:
         """See ``Decoder``."""
         samples = rows.view(len(groups), -1) - groups[:, None] * self._samples
         self._samples = samples.shape[1]
-        before = sum(len(members) for members in self._members)
-        parts, self._parts, self._members = zip(self._parts, self._members, strict=True), [], []
+        before = sum(map(len, self._members))
+        parts = list(zip(self._parts, self._members, strict=True))
+        self._parts, self._members = [], []
         for part, members in parts:
             place = torch.full((before,), -1, device=groups.device)
             place[members] = torch.arange(len(members), device=groups.device)
@@ -269,4 +228,4 @@ class LeanDecoder:
                 part.keep(place[groups[kept]], samples[kept])
                 self._parts.append(part)
                 self._members.append(kept)
-        self._order = self._row_order()
+        self._arrange()

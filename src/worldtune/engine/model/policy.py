@@ -6,8 +6,9 @@ forward pass, transformers' modules with our attention, or transformers' cache.
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -21,6 +22,9 @@ from worldtune.engine.model.lean import LeanPath
 from worldtune.engine.model.path import Path, unwrapped
 from worldtune.engine.model.selfcheck import SelfCheck
 from worldtune.errors import UserError
+
+if TYPE_CHECKING:
+    from worldtune.engine.model.sharding import Shards
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +41,9 @@ _FAILURES = (ValueError, TypeError, RuntimeError, AttributeError, LookupError, I
 """What a path may raise on an architecture that nobody has tried it on."""
 
 
+Result = TypeVar("Result")
+
+
 @dataclass(frozen=True)
 class Policy:
     """What is trained or sampled from.
@@ -46,12 +53,14 @@ class Policy:
         path: runs the transformer below the output layer.
         head: the output layer; shares its parameters with the model.
         autocast: the type of matrix products where it is not that of the parameters.
+        shards: the weights as they are dealt out over processes; None where each has them all.
     """
 
     model: nn.Module
     path: Path
     head: Head
     autocast: torch.dtype | None = None
+    shards: "Shards | None" = None
 
     @property
     def device(self) -> torch.device:
@@ -74,6 +83,21 @@ class Policy:
         """
         is_on = self.autocast is not None
         return torch.autocast(self.device.type, dtype=self.autocast, enabled=is_on)
+
+    def run(self, work: Callable[[], Result]) -> Result:
+        """The forward half of one pass over path and head."""
+        return work() if self.shards is None else self.shards.run(work)
+
+    def empty_passes(self, own: int) -> int:
+        """How many empty passes to add to ``own`` ones: shards need as many from each process.
+
+        To be asked before the first pass, by all processes.
+        """
+        return 0 if self.shards is None else self.shards.empty_passes(own)
+
+    def gathered(self) -> AbstractContextManager[None]:
+        """The context of rollouts: all weights are here; all processes enter and leave it."""
+        return nullcontext() if self.shards is None else self.shards.gathered()
 
 
 def as_policy(

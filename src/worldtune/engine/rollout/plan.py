@@ -46,9 +46,7 @@ class GenPlan:
     def check(self, num_prompts: int) -> None:
         """Raise ValueError where the plan contradicts itself or the number of prompts."""
         if self.max_new < 1:
-            raise ValueError(
-                f"GenPlan.max_new is {self.max_new}; a completion has a token at least"
-            )
+            raise ValueError(f"GenPlan.max_new is {self.max_new}; it must be at least 1")
         shape = (num_prompts, self.max_new)
         if self.forced is not None and self.forced.shape != shape:
             raise ValueError(

@@ -14,10 +14,8 @@ from torch.nn.functional import pad
 
 from worldtune.engine.model.path import Decoder
 from worldtune.engine.model.policy import Policy
-from worldtune.engine.rollout.plan import GenPlan, RolloutEngine, Rollouts, TokenSpec
+from worldtune.engine.rollout.plan import GenPlan, Rollouts, TokenSpec
 from worldtune.engine.rollout.sampling import Sampling, choose, counter_uniform
-
-__all__ = ["BuiltinRollouts", "GenPlan", "RolloutEngine", "Rollouts", "TokenSpec"]
 
 _COMPACT_BELOW = 0.7
 """Finished rows are dropped once fewer than this share of the rows is still running."""
@@ -42,7 +40,7 @@ class BuiltinRollouts:
     policy: Policy
     spec: TokenSpec
     weight_version: int = 0
-    cached_tokens: int = 2**17
+    cached_tokens: int = 2**16
 
     def update_weights(self, version: int) -> None:
         """See ``RolloutEngine``; the weights are shared, only the version moves."""
@@ -77,7 +75,8 @@ class BuiltinRollouts:
                     plan=replace(plan, forced=forced),
                     sampling=sampling,
                 )
-                parts.append(decoding.run())
+                with self.policy.computing():
+                    parts.append(decoding.run())
         finally:
             self.policy.model.train(was_training)
         return _joined(parts, padding=self.spec.pad)
@@ -165,16 +164,16 @@ class _Decoding:
         """Choose the token of every row at this position, record it and return it."""
         given = None if self.forced is None else self.forced[time, self.group[self.rows]]
         if given is not None and self.is_given[time]:
-            self.ids[time, self.rows] = given
+            self.ids[time].index_copy_(0, self.rows, given)
             return given
         logits = self.policy.head.logits(states)
         if self.banned is not None:
             logits = logits.masked_fill(self.banned[self.mask_at[time]], -torch.inf)
-        tokens, logp = choose(logits, self.uniform[time, self.rows], self.sampling)
+        tokens, logp = choose(logits, self.uniform[time], self.sampling)
         if given is not None:
             tokens = torch.where(given >= 0, given, tokens)
-        self.ids[time, self.rows] = tokens
-        self.logp[time, self.rows] = logp.to(self.logp.dtype)
+        self.ids[time].index_copy_(0, self.rows, tokens)
+        self.logp[time].index_copy_(0, self.rows, logp.to(self.logp.dtype))
         return tokens
 
     def _stops(self, tokens: Tensor) -> Tensor:
@@ -194,6 +193,7 @@ class _Decoding:
         keep = (groups[:, None] * self.group_size + first).flatten()
         decoder.keep(groups, keep)
         self.rows, self.running, self.group_size = self.rows[keep], self.running[keep], width
+        self.uniform = self.uniform[:, keep]
         return tokens[keep]
 
     def _result(self, num_positions: int) -> Rollouts:

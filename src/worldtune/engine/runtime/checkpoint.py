@@ -100,11 +100,13 @@ class Checkpoints:
         tensors = load_file(folder / _TENSORS)
         return TrainingState(record["step"], tensors, record["extra"], record["needs"])
 
-    def drop_after(self, step: int) -> None:
-        """Forget the states after a step: damaged ones, and those of a run that is not resumed."""
+    def go_on_from(self, step: int) -> None:
+        """Drop states after a step (damaged, or of a run that is not resumed) and leftovers."""
+        self._clear_leftovers()
         for later in self.steps():
             if later > step:
                 durable.remove_folder(self._at(later))
+        self._prune()
 
     def steps(self) -> list[int]:
         """Steps of the states that are there, ascending."""

@@ -122,7 +122,8 @@ class Processes:
             return
         buckets: dict[torch.dtype, list[nn.Parameter]] = defaultdict(list)
         for parameter in parameters:
-            if parameter.requires_grad:
+            # Sharded ones (DTensor) were added up in the backward pass.
+            if parameter.requires_grad and not hasattr(parameter, "full_tensor"):
                 buckets[parameter.dtype].append(parameter)
         for bucket in buckets.values():
             self._sum_bucket(bucket)

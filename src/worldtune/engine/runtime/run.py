@@ -11,16 +11,16 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from worldtune.config import RlvrConfig, SftConfig
-from worldtune.engine.model.policy import Policy
 from worldtune.engine.runtime.checkpoint import (
     Checkpoints,
     DamagedError,
@@ -48,11 +48,22 @@ class Stopwatch(Protocol):
         """Seconds by phase since the last call."""
 
 
+class Trained(Protocol):
+    """What a run needs of a policy."""
+
+    @property
+    def model(self) -> nn.Module:
+        """Whose weights are stored."""
+
+    def gathered(self) -> AbstractContextManager[None]:
+        """A context in which sharded weights are whole."""
+
+
 class Learner(Protocol):
     """What a run stores and times."""
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> Trained:
         """Whose model is trained."""
 
     @property
@@ -154,7 +165,7 @@ class Run:
 
     def _open(self, log_hash: str | None) -> None:
         with explained("the log of the run", self.folder):
-            self._checkpoints.drop_after(self.first_step)
+            self._checkpoints.go_on_from(self.first_step)
             self._metrics = StepLog(self.folder / "metrics.jsonl", first_step=self.first_step)
             self._timings = StepLog(self.folder / "timings.jsonl", first_step=self.first_step)
         if log_hash is not None and self._metrics.sha256 != log_hash:
@@ -193,7 +204,8 @@ class Run:
         is_best = False
         if self._is_validated(done):
             start = time.perf_counter()
-            value = self.validate()
+            with self.learner.policy.gathered():
+                value = self.validate()
             timing["validate_s"] = time.perf_counter() - start
             values = {**values, METRIC: value}
             is_best = self._consider(Best(value, done))

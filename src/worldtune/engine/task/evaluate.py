@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldtune.contracts import Domain, Row
-from worldtune.engine.rollout.rollouts import RolloutEngine
+from worldtune.engine.rollout.plan import RolloutEngine
 from worldtune.engine.rollout.sampling import Sampling
 from worldtune.engine.task.predict import Completion, predict
 from worldtune.engine.task.text_task import Example, TextTask

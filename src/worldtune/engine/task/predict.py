@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from worldtune.config import RunConfig
-from worldtune.engine.rollout.rollouts import RolloutEngine, Rollouts
+from worldtune.engine.rollout.plan import RolloutEngine, Rollouts
 from worldtune.engine.rollout.sampling import Sampling
 from worldtune.engine.runtime.processes import Processes
 from worldtune.engine.runtime.tracking import Progress

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from worldtune.contracts import Domain, Row, Score
 from worldtune.engine.model.huggingface import plain_text
-from worldtune.engine.rollout.rollouts import GenPlan, TokenSpec
+from worldtune.engine.rollout.plan import GenPlan, TokenSpec
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from worldtune.config import OptimizerConfig
+from worldtune.errors import UserError
 
 
 def schedule_factor(step: int, steps: int, config: OptimizerConfig) -> float:
@@ -53,6 +54,7 @@ def build_optimizers(model: nn.Module, config: OptimizerConfig) -> list[torch.op
                 betas=config.betas,
                 weight_decay=config.weight_decay,
                 eps=1e-8,
+                fused=True,  # one pass over weights, gradients and moments
             )
         )
     for optimizer in optimizers:
@@ -71,9 +73,22 @@ def set_rate(optimizers: Iterable[torch.optim.Optimizer], factor: float) -> None
 def apply_update(
     model: nn.Module, optimizers: Iterable[torch.optim.Optimizer], max_grad_norm: float
 ) -> float:
-    """Clip, step and clear the gradients; returns the gradient norm before clipping."""
-    norm = nn.utils.clip_grad_norm_(model.parameters(), max_grad_norm)
+    """Clip, step and clear the gradients; returns the gradient norm before clipping.
+
+    Raises UserError where the gradient is not finite; the weights then stay as they are.
+    """
+    moved = [p for p in model.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm([p.grad for p in moved if p.grad is not None])
+    found = float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
+    if not math.isfinite(found):
+        raise UserError(
+            f"the norm of the gradient is {found}; the weights are as they were before this step. "
+            "Lower optimizer.learning_rate (or muon_learning_rate), or set launch.mixed_precision "
+            "to 'no'"
+        )
+    if found > max_grad_norm:
+        nn.utils.clip_grads_with_norm_(moved, max_grad_norm, norm)
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    return float(norm)
+    return found

@@ -1,13 +1,16 @@
 """Schedules by hand, and which optimiser moves which parameter."""
 
+import copy
 import math
 
 import pytest
 import torch
+from torch import nn
 
-from tests.engine.tiny import tiny_model, weights
+from tests.engine.tiny import assert_same_weights, tiny_model, weights
 from worldtune.config import OptimizerConfig
-from worldtune.engine.learn.optim import apply_update, build_optimizers, schedule_factor, set_rate
+from worldtune.engine.runtime.optim import apply_update, build_optimizers, schedule_factor, set_rate
+from worldtune.errors import UserError
 
 
 def factors(steps, **options):
@@ -94,6 +97,74 @@ def test_rates_are_shares_of_each_peak():
         assert rates == pytest.approx([0.02 * factor, 0.004 * factor])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_adamw_equals_the_textbook_formula(dtype):
+    config = OptimizerConfig(kind="adamw", learning_rate=0.01, weight_decay=0.1, betas=(0.8, 0.9))
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(7, 5).to(dtype)
+    (optimizer,) = build_optimizers(layer, config)
+    expected = layer.weight.detach().double().clone()
+    first, second = torch.zeros(5, 7).double(), torch.zeros(5, 7).double()
+    for step in range(1, 5):
+        slope = torch.randn(5, 7).to(dtype)
+        layer.weight.grad = slope.clone()
+        apply_update(layer, [optimizer], max_grad_norm=1e9)
+        first = 0.8 * first + 0.2 * slope.double()
+        second = 0.9 * second + 0.1 * slope.double().square()
+        scale = (second / (1 - 0.9**step)).sqrt() + 1e-8
+        expected = expected * (1 - 0.01 * 0.1) - 0.01 * first / (1 - 0.8**step) / scale
+    tolerance = {torch.float64: 1e-13, torch.float32: 1e-6, torch.bfloat16: 2e-2}[dtype]
+    torch.testing.assert_close(
+        layer.weight.detach().double(), expected, rtol=tolerance, atol=tolerance
+    )
+
+
+@pytest.mark.parametrize("kind", ["muon", "adamw"])
+def test_the_state_of_an_optimiser_is_tensors_and_goes_on_where_it_was(kind):
+    def slopes(model, step):
+        torch.manual_seed(step)
+        for parameter in model.parameters():
+            parameter.grad = torch.randn_like(parameter)
+
+    through, config = tiny_model(), OptimizerConfig(kind=kind)
+    optimizers = build_optimizers(through, config)
+    for step in range(4):
+        if step == 2:
+            resumed = tiny_model()
+            resumed.load_state_dict(through.state_dict())
+            again = build_optimizers(resumed, config)
+            for own, stored in zip(again, optimizers, strict=True):
+                state = copy.deepcopy(stored.state_dict())
+                assert all(
+                    isinstance(v, torch.Tensor) for s in state["state"].values() for v in s.values()
+                )
+                own.load_state_dict(state)
+        slopes(through, step)
+        apply_update(through, optimizers, 1.0)
+    for step in (2, 3):
+        slopes(resumed, step)
+        apply_update(resumed, again, 1.0)
+    assert_same_weights(weights(through), weights(resumed))
+
+
+def test_a_small_gradient_is_not_scaled():
+    model = torch.nn.Linear(2, 1, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    with torch.no_grad():
+        model.weight.zero_()
+    model.weight.grad = torch.tensor([[0.3, 0.4]])
+    assert apply_update(model, [optimizer], max_grad_norm=1.0) == pytest.approx(0.5)
+    assert torch.equal(model.weight.detach(), torch.tensor([[-0.3, -0.4]]))
+
+
+def test_an_update_without_gradients_changes_nothing():
+    model = tiny_model()
+    before = weights(model)
+    optimizers = build_optimizers(model, OptimizerConfig(kind="muon"))
+    assert apply_update(model, optimizers, 1.0) == 0.0
+    assert_same_weights(weights(model), before)
+
+
 def test_an_update_reports_the_norm_before_clipping_and_clears_gradients():
     model = torch.nn.Linear(2, 1, bias=False)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -103,3 +174,15 @@ def test_an_update_reports_the_norm_before_clipping_and_clears_gradients():
     assert apply_update(model, [optimizer], max_grad_norm=1.0) == pytest.approx(5.0)
     torch.testing.assert_close(model.weight.detach(), torch.tensor([[-0.6, -0.8]]))
     assert model.weight.grad is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_moves_nothing(value):
+    model = nn.Linear(3, 2)
+    before = [p.detach().clone() for p in model.parameters()]
+    optimizers = build_optimizers(model, OptimizerConfig())
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, value)
+    with pytest.raises(UserError, match="learning_rate"):
+        apply_update(model, optimizers, 1.0)
+    assert all(torch.equal(p, old) for p, old in zip(model.parameters(), before, strict=True))
