@@ -5,9 +5,17 @@ from typing import Any
 
 import pytest
 from kedro.config import OmegaConfigLoader
+from pydantic import ValidationError
 
 from tests.processes import PROJECT
-from worldtune.config import DOMAIN_CONFIGS, WebConfig, domain_config
+from worldtune.config import (
+    DOMAIN_CONFIGS,
+    PRESETS,
+    LaunchConfig,
+    RlvrConfig,
+    WebConfig,
+    domain_config,
+)
 from worldtune.errors import ParameterError
 from worldtune.parameters import Parameters, parameter_table, parse_parameters
 from worldtune.settings import CONFIG_LOADER_ARGS
@@ -49,7 +57,7 @@ def test_parameters_of_the_command_line_win(project: Path) -> None:
 
 def test_the_paper_environment_holds_the_values_of_the_paper(project: Path) -> None:
     web = parse_parameters(load(project, "paper")).web
-    assert (web.rlvr.batch_prompts, web.rlvr.group_size, web.rlvr.kl_coefficient) == (64, 5, 0.001)
+    assert (web.rlvr.batch_prompts, web.rlvr.group_size, web.rlvr.kl.coefficient) == (64, 5, 0.001)
     assert web.rlvr.optimizer.learning_rate == 1e-6
     assert web.rlvr.optimizer.schedule == "constant"
     assert (web.sft.lora.rank, web.sft.lora.alpha) == (32, 16)
@@ -65,7 +73,10 @@ def test_the_paper_environment_holds_the_values_of_the_paper(project: Path) -> N
         ),
         ({"web": {"group_size": 16}}, ["web.group_size", "web.rlvr.group_size"]),
         ({"wbe": {}}, ["wbe: unknown key", "Nearest valid key: web "]),
-        ({"quite_unlike": 1}, ["quite_unlike: unknown key", "Valid keys here: seed, compute, web"]),
+        (
+            {"quite_unlike": 1},
+            ["quite_unlike: unknown key", "Valid keys here: seed, compute, launch, web"],
+        ),
         (
             {"web": {"rlvr": {"group_size": "many"}}},
             ["web.rlvr.group_size: found 'many' (str)", "an integer at least 2"],
@@ -115,3 +126,46 @@ def test_the_documentation_lists_every_parameter(project: Path) -> None:
     page = (project / "docs/configuration.md").read_text()
     assert "`web.rlvr.group_size` | an integer at least 2 | `8` |" in parameter_table()
     assert page.endswith(parameter_table()), "run: make docs-parameters"
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_preset_fills_in_what_is_not_stated(name: str) -> None:
+    config = RlvrConfig.model_validate({"preset": name, "loss": {"dual_clip": None}})
+    preset = PRESETS[name]
+    assert config.advantage == preset["advantage"]
+    assert config.loss.kind == preset["loss"]["kind"]
+    assert config.loss.clip_high == preset["loss"]["clip_high"]
+    assert RlvrConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+def test_keys_that_are_stated_win_over_the_preset() -> None:
+    config = RlvrConfig.model_validate(
+        {"preset": "gspo", "advantage": "rloo", "loss": {"clip_low": 0.5}}
+    )
+    assert config.advantage == "rloo"
+    assert (config.loss.kind, config.loss.clip_low, config.loss.clip_high) == ("gspo", 0.5, 4e-4)
+
+
+@pytest.mark.parametrize(
+    ("stated", "named"),
+    [
+        ({"select": "best", "validate_every": 0}, "validate_every"),
+        ({"kl": {"sync_every": 5}, "lora": {"rank": 4}}, "sync_every"),
+        ({"loss": {"kind": "cispo", "dual_clip": 3.0}}, "dual_clip"),
+        ({"batch_prompts": 12, "update_prompts": 5}, "multiple of update_prompts"),
+        ({"overlong": {"buffer_tokens": 96}, "max_new_tokens": 96}, "buffer_tokens"),
+        ({"preset": "ppo2"}, "preset"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(stated: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        RlvrConfig.model_validate(stated)
+
+
+@pytest.mark.parametrize(
+    ("stated", "named"),
+    [({"nodes": 2}, "launch.rdzv"), ({"fsdp": True}, "more than one process")],
+)
+def test_launches_that_cannot_work_are_refused(stated: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        LaunchConfig.model_validate(stated)
