@@ -136,7 +136,7 @@ def memory_mb(shape: Shape, options: TrlOptions, side: str) -> float:
 
 def _flags(options: TrlOptions) -> list[str]:
     flags = ["--micro-batch", str(options.micro_batch)]
-    flags += ["--cache", options.cache] if options.cache else []
+    flags += ["--cache", options.cache or "dynamic"]
     flags += ["--compact-head"] if options.compact_head else []
     return flags + (["--gradient-checkpointing"] if options.gradient_checkpointing else [])
 
@@ -228,7 +228,7 @@ def tune(shape: Shape, options: TrlOptions, *, steps: int) -> str:
     """TRL's step at every micro-batch that divides the rows, dynamic and static cache."""
     sizes = [n for n in range(1, shape.rows + 1) if shape.rows % n == 0]
     rows = [["micro-batch", "cache", *(f"{part} CPU s" for part in PARTS)]]
-    tried = [replace(options, micro_batch=n) for n in sizes]
+    tried = [replace(options, micro_batch=n, cache=None) for n in sizes]
     tried.append(replace(options, cache="static"))
     for one in tried:
         times = compare(shape, one, steps=steps, sides="trl").peer
@@ -244,7 +244,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=5, help="kept steps; one more is dropped")
     parser.add_argument("--json", help="also write everything measured to this file")
     parser.add_argument("--micro-batch", type=int, help="rows per pass of TRL")
-    parser.add_argument("--cache", help="cache_implementation of TRL's generation")
+    parser.add_argument("--cache", help="cache_implementation of TRL's generation, or dynamic")
     parser.add_argument("--compact-head", action="store_true", help="see TrlOptions")
     parser.add_argument("--gradient-checkpointing", action="store_true", help="on TRL's side")
     parser.add_argument("--tune", action="store_true", help="only look for TRL's best settings")
@@ -267,7 +267,7 @@ def main() -> None:
     for shape in (SHAPES[name] for name in names):
         options = TrlOptions(
             micro_batch=arguments.micro_batch or shape.micro_batch,
-            cache=arguments.cache,
+            cache={None: shape.cache, "dynamic": None}.get(arguments.cache, arguments.cache),
             compact_head=arguments.compact_head,
             gradient_checkpointing=arguments.gradient_checkpointing,
         )

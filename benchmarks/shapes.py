@@ -49,7 +49,9 @@ class Width:
 class Shape:
     """One step: so many prompts of so many tokens, a group of completions of fixed length each.
 
-    micro_batch: rows per pass of TRL, the fastest of the divisors tried with ``--tune``.
+    micro_batch: rows per pass of TRL, the fastest of the divisors of all rows (``--tune``): about a
+        thousand tokens, which the caches hold.
+    cache: ``cache_implementation`` of TRL's generation, the faster of dynamic (None) and static.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Shape:
     completion_tokens: int
     group: int
     micro_batch: int
+    cache: str | None = None
 
     @property
     def rows(self) -> int:
@@ -68,10 +71,10 @@ class Shape:
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("text-game", 2, (1200, 1800), 100, 5, 5),
-        Shape("long", 4, (256, 512), 128, 16, 16),
-        Shape("visual", 2, (660, 660), 320, 5, 5),
-        Shape("short", 4, (32, 64), 96, 8, 16),
+        Shape("text-game", 2, (1200, 1800), 100, 5, 1, "static"),
+        Shape("long", 4, (256, 512), 128, 16, 2, "static"),
+        Shape("visual", 2, (660, 660), 320, 5, 1, "static"),
+        Shape("short", 4, (32, 64), 96, 8, 8),
     )
 }
 

@@ -141,7 +141,7 @@ class LeanPath:
         if not supports(model):
             raise ValueError(
                 f"the lean path does not run {type(unwrapped(model)).__name__} with this "
-                "configuration: set model.path to 'auto'"
+                "configuration: as_policy(model, path='auto') finds one that does"
             )
         trunk: Any = unwrapped(model).model
         self.embed: nn.Module = trunk.embed_tokens
