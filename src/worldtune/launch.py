@@ -82,7 +82,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _explain(failure: Path, status: int, world_size: int) -> str:
     """The failure that the supervisor noted, in words."""
     if not failure.exists():
-        return f"the processes of the run could not be started (status {status}); see above"
+        return f"the processes ended with status {status} and noted no error; see the lines above"
     noted: Mapping[str, Any] = json.loads(failure.read_text(encoding="utf-8"))
     return f"process {noted['rank']} of {world_size} failed: {noted['error']}\n{noted['traceback']}"
 
