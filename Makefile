@@ -17,7 +17,7 @@ export DVC_NO_ANALYTICS ?= 1
 export GX_ANALYTICS_ENABLED ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup setup-test setup-dev setup-bench run compare base-model test bench lint web-data lock docs-parameters clean
+.PHONY: help setup setup-test setup-dev setup-bench run compare base-model test test-peers bench lint web-data lock docs-parameters clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -48,6 +48,23 @@ compare: setup ## RLVR beside its controls, three seeds: kedro run --pipeline=co
 
 test: setup-test ## the test suite, offline; browser tests run where Chromium is installed
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q $(ARGS)
+
+VERL := .venv-verl
+VERL_NEEDS := aiohttp codetiming datasets hydra-core pandas pillow pydantic pyarrow 'ray>=2.41' \
+  'tensordict>=0.8,!=0.9.0,<=0.10' 'transformers>=5.5.3,!=5.6.0,<5.11'
+
+# verl without its GPU stack: what its dataset, token builder and reward manager import. About 1.7 GB.
+$(VERL)/.installed:
+	@$(PYTHON) -m venv $(VERL)
+	@$(VERL)/bin/python -m pip --disable-pip-version-check --no-input -q install '$(TORCH)'
+	@$(VERL)/bin/python -m pip --disable-pip-version-check --no-input -q install --no-deps 'verl==0.9.1'
+	@$(VERL)/bin/python -m pip --disable-pip-version-check --no-input -q install $(VERL_NEEDS)
+	@touch $@
+
+test-peers: $(VERL)/.installed ## losses beside TRL 1.16, exports inside TRL and verl 0.9, each in its own environment
+	@$(MAKE) --no-print-directory VENV=.venv-bench setup-bench
+	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 WORLDTUNE_VERL_PYTHON=$(abspath $(VERL))/bin/python \
+	  .venv-bench/bin/python -m pytest -q tests/oracle tests/export $(ARGS)
 
 bench: ## our training steps beside TRL 1.16 and the arithmetic, in an environment of their own
 	@$(MAKE) --no-print-directory VENV=.venv-bench setup-bench

@@ -41,13 +41,13 @@ def catalog(project: Path) -> CatalogConfigResolver:
 
 
 @pytest.mark.parametrize(
-    "name", ["uv.lock", *(f"requirements/{name}.txt" for name in ("run", "test", "dev"))]
+    "name", ["uv.lock", *(f"requirements/{name}.txt" for name in ("run", "test", "dev", "bench"))]
 )
 def test_pinned_requirements_name_no_machine_and_no_private_index(project: Path, name: str) -> None:
     assert MACHINE_PATH.search((project / name).read_text()) is None
 
 
-@pytest.mark.parametrize("name", ["run", "test", "dev"])
+@pytest.mark.parametrize("name", ["run", "test", "dev", "bench"])
 def test_requirements_agree_with_the_lock_and_leave_torch_out(project: Path, name: str) -> None:
     locked: dict[str, set[str]] = {}
     for package in tomllib.loads((project / "uv.lock").read_text())["package"]:

@@ -34,12 +34,16 @@ def drawn(rows, length):
 
 def expected(model, tokens, samples):
     """[rows, length] log-probabilities by full forward passes; row r continues prompt r / n."""
-    return torch.stack(
-        [
-            plain_logp(model, PROMPTS[row // samples], tokens[row].tolist())
-            for row in range(len(tokens))
-        ]
-    ).detach().double()
+    return (
+        torch.stack(
+            [
+                plain_logp(model, PROMPTS[row // samples], tokens[row].tolist())
+                for row in range(len(tokens))
+            ]
+        )
+        .detach()
+        .double()
+    )
 
 
 def decoded(model, tokens, samples, drops=None):
