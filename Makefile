@@ -17,7 +17,7 @@ export DVC_NO_ANALYTICS ?= 1
 export GX_ANALYTICS_ENABLED ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup setup-test setup-dev setup-bench run compare base-model test test-peers bench lint web-data lock docs-parameters clean
+.PHONY: help setup setup-test setup-dev setup-bench run compare base-model test test-trl test-verl bench lint web-data lock docs-parameters clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -61,10 +61,13 @@ $(VERL)/.installed:
 	@$(VERL)/bin/python -m pip --disable-pip-version-check --no-input -q install $(VERL_NEEDS)
 	@touch $@
 
-test-peers: $(VERL)/.installed ## losses beside TRL 1.16, exports inside TRL and verl 0.9, each in its own environment
+test-trl: ## losses beside TRL 1.16 and a training run inside it, in an environment of its own
 	@$(MAKE) --no-print-directory VENV=.venv-bench setup-bench
+	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 .venv-bench/bin/python -m pytest -q tests/oracle tests/export/test_trl.py $(ARGS)
+
+test-verl: setup-test $(VERL)/.installed ## the export inside verl 0.9: its dataset, tokens and reward manager
 	@HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 WORLDTUNE_VERL_PYTHON=$(abspath $(VERL))/bin/python \
-	  .venv-bench/bin/python -m pytest -q tests/oracle tests/export $(ARGS)
+	  $(BIN)/python -m pytest -q tests/export/test_verl.py $(ARGS)
 
 bench: ## our training steps beside TRL 1.16 and the arithmetic, in an environment of their own
 	@$(MAKE) --no-print-directory VENV=.venv-bench setup-bench

@@ -1,4 +1,4 @@
-"""TRL's own trainer on an export. Runs where TRL is installed: make test-peers."""
+"""TRL's own trainer on an export. Runs where TRL is installed: make test-trl."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from tests.export.exported import SIZES, export_web, load_file, tiny_tokenizer, 
 from tests.web_rows import web_row
 from worldtune.engine.task.text_task import TextTask
 
-trl = pytest.importorskip("trl", reason="TRL is not installed: make test-peers")
-datasets = pytest.importorskip("datasets", reason="TRL is not installed: make test-peers")
+trl = pytest.importorskip("trl", reason="TRL is not installed: make test-trl")
+datasets = pytest.importorskip("datasets", reason="TRL is not installed: make test-trl")
 
 
 def tiny_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:

@@ -1,6 +1,6 @@
 """verl's own dataset and reward classes on an export, in an environment of their own.
 
-WORLDTUNE_VERL_PYTHON names its interpreter; ``make test-peers`` makes one and runs this.
+WORLDTUNE_VERL_PYTHON names its interpreter; ``make test-verl`` makes one and runs this.
 """
 
 import json
@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         not PYTHON,
-        reason="WORLDTUNE_VERL_PYTHON names no interpreter with verl: make test-peers makes one",
+        reason="WORLDTUNE_VERL_PYTHON names no interpreter with verl: make test-verl makes one",
     ),
 ]
 

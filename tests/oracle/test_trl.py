@@ -28,7 +28,7 @@ try:
     from transformers import PreTrainedTokenizerFast
     from trl import GRPOConfig, GRPOTrainer
 except ImportError:
-    reason = "TRL is not installed, the losses are NOT checked against it: pip install -e .[bench]"
+    reason = "TRL is not installed, the losses are NOT checked against it: make test-trl"
     warnings.warn(reason, stacklevel=1)
     pytest.skip(reason, allow_module_level=True)
 
