@@ -47,7 +47,9 @@ def test_the_manifest_records_what_a_run_is_made_from(tmp_path: Path) -> None:
     assert manifest["environment"] == "test"
     assert manifest["nodes"] == ["web.train_rlvr"]
     assert manifest["parameters"]["seed"] == 7
-    assert manifest["parameters"]["web"]["rlvr"]["clip_low"] == 0.2  # a default, not in any YAML
+    assert (
+        manifest["parameters"]["web"]["rlvr"]["loss"]["clip_low"] == 0.2
+    )  # a default, not in any YAML
     assert manifest["versions"]["kedro"].startswith("1.")
 
 

@@ -121,8 +121,11 @@ def test_a_process_that_hangs_is_not_waited_for_without_end(tmp_path, pretrained
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_the_one_that_started_it(tmp_path, pretrained, monkeypatch, number):
     folder = broken(tmp_path / "run", pretrained, monkeypatch, "wait")
+    # A test run in the background of a shell has SIGINT ignored, which children would inherit.
     caller = subprocess.Popen(
-        [sys.executable, "-m", "worldtune.launch", str(folder)], stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "worldtune.launch", str(folder)],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     deadline = time.monotonic() + 120
     while len(list(tmp_path.glob("waiting-*"))) < 2:
