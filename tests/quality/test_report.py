@@ -7,15 +7,9 @@ import pandas as pd
 from worldtune.quality.report import build_report
 from worldtune.quality.suites import ExpectationResult
 
-SHARES = {
-    "rows": 90,
-    "sites": 2,
-    "unchanged": 0.2,
-    "structural": 0.5,
-    "predictable": 0.7,
-    "predictable_of_changed": 0.6,
-}
-EMPTY = dict.fromkeys(SHARES, 0)
+SHARES = {"unchanged": 0.2, "predictable_of_changed": 0.6}
+FULL = {"rows": 90, "groups": 2, "shares": SHARES}
+EMPTY = {"rows": 0, "groups": 0, "shares": dict.fromkeys(SHARES, 0.0)}
 REPORT: dict[str, Any] = {
     "domain": "web",
     "source": {"kind": "jsonl", "path": "a<b>.jsonl", "files": 1, "sha256": "ab" * 32},
@@ -30,8 +24,19 @@ REPORT: dict[str, Any] = {
         "duplicates": 3,
     },
     "reasons": {"not_json": {"count": 2, "meaning": "not JSON", "examples": []}},
-    "splits": {"train": SHARES, "val": EMPTY, "test_iid": EMPTY, "test_unseen": EMPTY},
-    "sites": {"cart": {"page_set": "own", "train": 90, **SHARES}},
+    "splits": {"train": FULL, "val": EMPTY, "test_iid": EMPTY, "test_unseen": EMPTY},
+    "groups": {
+        "name": "site",
+        "plural": "sites",
+        "members": {
+            "cart": {
+                "facts": {"page_set": "own"},
+                "rows": 90,
+                "splits": {"train": 90},
+                "shares": SHARES,
+            }
+        },
+    },
     "histograms": {
         "page length": {"edges": [0, 5, 10], "counts": [30, 60], "median": 6, "max": 12},
         "nothing": {"edges": [], "counts": [], "median": 0, "max": 0},
@@ -85,6 +90,25 @@ def test_the_page_states_counts_reasons_and_expectations() -> None:
         "0.25 s",
     ):
         assert words in html, words
+
+
+def test_the_page_speaks_of_the_groups_and_shares_of_the_domain() -> None:
+    html = build_report(REPORT, QUARANTINE, RESULTS)
+    for words in ("Sites", "Page set", "own", "Rows per site and split", "Predictable of changed"):
+        assert words in html, words
+    facts: dict[str, Any] = {}
+    member = {"facts": facts, "rows": 7, "splits": {"val": 7}, "shares": {"gold": 0.25}}
+    games = {"name": "game", "plural": "games", "members": {"kettle": member}}
+    splits = {"val": {"rows": 7, "groups": 1, "shares": {"gold": 0.25}}}
+    html = build_report({**REPORT, "groups": games, "splits": splits}, QUARANTINE, RESULTS)
+    for words in ("Games", "kettle", "Rows per game and split", "Gold", "25.0%"):
+        assert words in html, words
+    assert "Predictable" not in html
+
+
+def test_a_table_without_rows_has_no_groups() -> None:
+    groups = {"name": "site", "plural": "sites", "members": {}}
+    assert "Rows per site and split" in build_report({**REPORT, "groups": groups}, QUARANTINE, None)
 
 
 def test_text_of_rows_is_escaped() -> None:

@@ -1,14 +1,16 @@
 """The validation report: what came in, what went where and why, as one offline HTML page.
 
-Domain-blind: it reads the plain JSON values of an ingestion report (counts, reasons, splits, sites,
-histograms), the quarantine table and the results of the expectation suites.
+Domain-blind: it reads the plain JSON values of an ingestion report (counts, reasons, splits,
+groups, histograms), the quarantine table and the results of the expectation suites.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from worldtune.ingestion.splits import SPLITS
 from worldtune.quality.suites import ExpectationResult
 from worldtune.reporting.html import Html, Table, definitions, page, section, text
 from worldtune.reporting.numbers import duration, label
@@ -21,7 +23,7 @@ _PLACES = (
     ("rows_out", "Rows out", "in the transitions table"),
     ("quarantined", "Quarantined", "bad rows, each with one reason"),
     ("surplus_unchanged", "Surplus unchanged", "left out so that inaction does not dominate"),
-    ("duplicates", "Duplicates", "the same page and action in an earlier split"),
+    ("duplicates", "Duplicates", "the same question in an earlier split"),
 )
 _WIDTH, _HEIGHT, _BOTTOM, _LEFT = 420, 170, 30, 44
 
@@ -38,12 +40,12 @@ def build_report(
         quarantine: origin, reason, message and excerpt of each bad row.
         expectations: results per table name; None if validation was switched off.
     """
-    domain = str(ingest_report["domain"])
+    domain, groups = str(ingest_report["domain"]), ingest_report["groups"]
     parts = (
-        ("splits", "Splits", _splits(ingest_report["splits"])),
+        ("splits", "Splits", _splits(ingest_report["splits"], label(groups["plural"]))),
         ("quarantine", "Quarantine", _quarantine(ingest_report, quarantine)),
         ("lengths", "Lengths", _histograms(ingest_report["histograms"])),
-        ("sites", "Sites", _sites(ingest_report["sites"])),
+        ("groups", label(groups["plural"]), _groups(groups)),
         ("expectations", "Expectations", _expectations(expectations)),
     )
     body = _overview(ingest_report) + "".join(
@@ -81,24 +83,22 @@ def _overview(report: Mapping[str, Any]) -> str:
     )
 
 
-def _splits(splits: Mapping[str, Mapping[str, Any]]) -> Html:
-    rows = [(name, *_share_cells(shares)) for name, shares in splits.items()]
-    header = (
-        "Split",
-        "Rows",
-        "Sites",
-        "Unchanged",
-        "Structural",
-        "Predictable",
-        "Predictable of changed",
+def _splits(splits: Mapping[str, Mapping[str, Any]], groups: str) -> Html:
+    rows = tuple(
+        (name, f"{found['rows']:,}", str(found["groups"]), *_share_cells(found))
+        for name, found in splits.items()
     )
-    return Table("Rows and shares per split", header, tuple(rows)).to_html()
+    header = ("Split", "Rows", groups, *_share_names(splits))
+    return Table("Rows and shares per split", header, rows).to_html()
 
 
-def _share_cells(shares: Mapping[str, Any]) -> tuple[str, ...]:
-    names = ("unchanged", "structural", "predictable", "predictable_of_changed")
-    percents = (f"{shares[name]:.1%}" if shares["rows"] else "-" for name in names)
-    return (f"{shares['rows']:,}", str(shares["sites"]), *percents)
+def _share_names(summaries: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    first: Mapping[str, Any] = next(iter(summaries.values()), {"shares": ()})
+    return tuple(map(label, first["shares"]))
+
+
+def _share_cells(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{share:.1%}" if summary["rows"] else "-" for share in summary["shares"].values())
 
 
 def _quarantine(report: Mapping[str, Any], quarantine: pd.DataFrame) -> str:
@@ -173,20 +173,25 @@ def _bar(x: float, step: float, height: float, floor: float) -> str:
     )
 
 
-def _sites(sites: Mapping[str, Mapping[str, Any]]) -> Html:
-    splits = ("train", "val", "test_iid", "test_unseen")
+def _groups(groups: Mapping[str, Any]) -> Html:
+    members = groups["members"]
     rows = tuple(
         (
-            site,
-            str(found["page_set"]),
-            *(f"{found[split]:,}" if split in found else "-" for split in splits),
-            f"{found['unchanged']:.1%}",
-            f"{found['predictable_of_changed']:.1%}",
+            name,
+            *map(str, found["facts"].values()),
+            *map(partial(_count_cell, found["splits"]), SPLITS),
+            *_share_cells(found),
         )
-        for site, found in sites.items()
+        for name, found in members.items()
     )
-    header = ("Site", "Page set", *map(label, splits), "Unchanged", "Predictable of changed")
-    return Table("Rows per site and split", header, rows).to_html()
+    first: Mapping[str, Any] = next(iter(members.values()), {"facts": ()})
+    header = (groups["name"], *first["facts"], *SPLITS)
+    caption = f"Rows per {groups['name']} and split"
+    return Table(caption, (*map(label, header), *_share_names(members)), rows).to_html()
+
+
+def _count_cell(counts: Mapping[str, int], split: str) -> str:
+    return f"{counts[split]:,}" if split in counts else "-"
 
 
 def _expectations(expectations: Mapping[str, Sequence[ExpectationResult]] | None) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from worldtune.config import WebIngestConfig, WebSource
-from worldtune.domains.web.data import TooManyBadRowsError, ingest
-from worldtune.domains.web.readers import SourceError
-from worldtune.domains.web.readers.rows import REASONS
+from worldtune.domains.web.checks import REASONS
+from worldtune.domains.web.data import ingest
+from worldtune.ingestion.account import TooManyBadRowsError
+from worldtune.ingestion.rows import SourceError
 
 PAGE = "[1] RootWebArea 'Shop'\n\t[2] checkbox 'Tea' checked: False\n\t[3] button 'Add'"
 TICKED = PAGE.replace("False", "True")

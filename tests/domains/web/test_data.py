@@ -8,9 +8,10 @@ import pytest
 
 from worldtune.config import WebIngestConfig, WebSource
 from worldtune.domains.web.checks import complete_row, estimate_tokens, row_id
-from worldtune.domains.web.data import Ingested, TooManyBadRowsError, ingest
-from worldtune.domains.web.readers import RowFault, SourceError
-from worldtune.domains.web.splits import MIN_GROUPS, assign, cap_unchanged, thin
+from worldtune.domains.web.data import ingest
+from worldtune.ingestion.account import TooManyBadRowsError
+from worldtune.ingestion.ingest import Ingested
+from worldtune.ingestion.rows import RowFault, SourceError
 
 PAGE = """Tab 0 (current): Shop
 [1] RootWebArea 'Shop'
@@ -268,44 +269,10 @@ def test_a_source_without_splits_is_split_by_task(tmp_path: Path) -> None:
     assert table["split"].value_counts().to_dict() == {"train": 76, "test_iid": 16, "val": 8}
 
 
-def test_missing_splits_are_filled_from_training_rows_only() -> None:
-    rows = [
-        {"row_id": str(i), "site": "s", "task": str(i), "split": "test_unseen" if i < 5 else None}
-        for i in range(25)
-    ]
-    splits = assign(rows, val_fraction=0.1, test_fraction=0.5, seed=0)
-    assert splits[:5] == ["test_unseen"] * 5
-    assert (splits.count("val"), splits.count("test_iid")) == (2, 0)
-
-
-def test_few_tasks_are_split_by_rows() -> None:
-    rows = [
-        {"row_id": str(i), "site": "s", "task": str(i % (MIN_GROUPS - 1)), "split": None}
-        for i in range(100)
-    ]
-    splits = assign(rows, val_fraction=0.1, test_fraction=0.2, seed=0)
-    assert [splits.count(name) for name in ("train", "val", "test_iid")] == [70, 10, 20]
-
-
 def test_an_unknown_split_is_quarantined(tmp_path: Path) -> None:
     result = ingest(write(tmp_path, [*numbered(9), raw(split="holdout")]), 0)
     assert list(result.quarantine["reason"]) == ["missing_field"]
     assert "split is 'holdout'; expected one of train" in result.quarantine["message"][0]
-
-
-@pytest.mark.parametrize(("fraction", "kept"), [(0.0, 0), (0.25, 1), (0.5, 3), (1.0, 9)])
-def test_the_cap_keeps_as_many_unchanged_rows_as_the_share_allows(
-    fraction: float, kept: int
-) -> None:
-    rows = [{"row_id": str(i), "split": "train", "changed": i < 3} for i in range(12)]
-    left, surplus = cap_unchanged(rows, max_fraction=fraction, seed=0)
-    assert (len(left), surplus) == (3 + kept, 9 - kept)
-
-
-def test_the_limit_is_spread_evenly_over_each_split() -> None:
-    assert thin(range(10), ["a"] * 6 + ["b"] * 4, 2) == [0, 3, 6, 8]
-    assert thin(range(3), ["a"] * 3, 5) == [0, 1, 2]
-    assert thin(range(3), ["a"] * 3, None) == [0, 1, 2]
 
 
 def test_the_shipped_recording_comes_through_whole(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ ones first. What a source leaves out is filled in here: the three lists from the
 derived flags, next_id and the row id.
 """
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -13,12 +12,28 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from worldtune.domains.web.readers.rows import RowFault, optional_int, optional_text, require_text
 from worldtune.domains.web.tree import Changes, Node, TreeError, diff, parse_line, parse_tree
+from worldtune.ingestion.rows import (
+    CHARS_PER_TOKEN,
+    SHARED_REASONS,
+    RowFault,
+    check_encoding,
+    optional_int,
+    optional_text,
+    require_text,
+    stable_id,
+)
 
-CHARS_PER_TOKEN = 4
-"""Rule of thumb behind the token estimates; the tokenizer of a run may need fewer."""
-SPLITS = ("train", "val", "test_iid", "test_unseen")
+REASONS = {
+    **SHARED_REASONS,
+    "unparsable_tree": "a page or an item line that is not accessibility-tree text",
+    "duplicate_ids": "one id on two elements of a page",
+    "unknown_action": "an action that is not in the vocabulary",
+    "action_target_missing": "an action on an id that is not on the page",
+    "empty_target_changed": "flagged as changed, yet no item is listed",
+    "inconsistent_diff": "the lists differ from the difference of the two pages",
+}
+"""Every reason for quarantine, in the order in which the checks look for them."""
 
 _LISTS = ("new_items", "deleted_items", "updated_items")
 _ACTIONS = re.compile(
@@ -51,7 +66,7 @@ def complete_row(
     """
     texts = _texts(raw)
     lists = _given_lists(raw)
-    _check_encoding([*texts.values(), *(line for lines in lists or () for line in lines)])
+    check_encoding("\n".join([*texts.values(), *(it for lines in lists or () for it in lines)]))
     _check_length([*texts.values(), *(line for lines in lists or () for line in lines)], max_tokens)
     before = parse_page(texts["observation"], "observation")
     after = (
@@ -85,7 +100,7 @@ def complete_row(
 def row_id(row: Mapping[str, Any]) -> str:
     """The first 16 hex digits of the sha1 over what identifies a transition; stable over runs."""
     keys = ("source", "site", "task", "seed", "step", "observation", "action")
-    return hashlib.sha1("\0".join(str(row[key]) for key in keys).encode()).hexdigest()[:16]
+    return stable_id(row[key] for key in keys)
 
 
 def estimate_tokens(texts: list[str]) -> int:
@@ -156,19 +171,6 @@ def _given_lists(raw: Mapping[str, Any]) -> tuple[tuple[str, ...], ...] | None:
             raise RowFault("missing_field", f"{name} is not a list of texts")
         lists.append(tuple(value))
     return tuple(lists)
-
-
-def _check_encoding(texts: list[str]) -> None:
-    joined = "\n".join(texts)
-    if "\0" in joined:
-        raise RowFault("not_utf8", "the row holds a null character")
-    try:
-        joined.encode()
-    except UnicodeEncodeError as error:
-        found = ascii(joined[error.start])
-        raise RowFault(
-            "not_utf8", f"the row holds a lone surrogate ({found}), which is no UTF-8 text"
-        ) from error
 
 
 def _check_length(texts: list[str], max_tokens: int) -> None:

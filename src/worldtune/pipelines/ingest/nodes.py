@@ -5,8 +5,8 @@ from typing import Any
 
 from worldtune.config import domain_config
 from worldtune.domains import get_data_module
+from worldtune.ingestion.splits import SPLITS
 
-SPLITS = ("train", "val", "test_iid", "test_unseen")
 Table = Any
 """A pandas table; not named as such, because listing pipelines should not import pandas."""
 

@@ -2,8 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from worldtune.ingestion.splits import SPLITS
 from worldtune.pipelines.ingest.nodes import (
-    SPLITS,
     build_transitions,
     split_sets,
     write_validation_report,

@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from worldtune.domains.web.checks import complete_row
-from worldtune.domains.web.readers import RawRow, Unreadable, files, read_source
+from worldtune.domains.web.readers import READER
 from worldtune.domains.web.readers.mind2web import MAX_NAME_CHARS, tree_text
 from worldtune.domains.web.tree import parse_tree
+from worldtune.ingestion.rows import RawRow, Unreadable
 
 BEFORE = (
     '<html backend_node_id="1"><body><div><a backend_node_id="4" role="tab">'
@@ -51,7 +52,7 @@ TASK = task(
 
 
 def read(path: Path) -> list[RawRow | Unreadable]:
-    return list(read_source("mind2web", files.find_files(str(path))))
+    return list(READER.read("mind2web", READER.find_files(str(path))))
 
 
 def test_html_becomes_one_line_per_element_with_an_id() -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 import pandas as pd
 
 from worldtune.domains.web.checks import complete_row
-from worldtune.domains.web.readers import RawRow, files, read_source
+from worldtune.domains.web.readers import READER
+from worldtune.ingestion.rows import RawRow
 
 ROW = {
     "row_id": "0123456789abcdef",
@@ -43,6 +44,6 @@ ROW = {
 def test_a_recorded_row_keeps_every_column_as_the_recorder_wrote_it(tmp_path: Path) -> None:
     frame = pd.DataFrame([ROW]).astype({"seed": "int32", "reward": "float32"})
     frame.to_parquet(tmp_path / "transitions.parquet", compression="zstd", index=False)
-    (raw,) = read_source("recorded", files.find_files(str(tmp_path)))
+    (raw,) = READER.read("recorded", READER.find_files(str(tmp_path)))
     assert isinstance(raw, RawRow)
     assert complete_row(raw.values, kind="recorded", number=0, max_tokens=1024) == ROW

@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from worldtune.domains.web.checks import complete_row
-from worldtune.domains.web.readers import RawRow, Unreadable, files, read_source
+from worldtune.domains.web.readers import READER
+from worldtune.ingestion.rows import RawRow, Unreadable
 
 QUESTION = """You are an agent that predicts the effect of an action on a webpage.
 OBJECTIVE: means the task, for example
@@ -55,7 +56,7 @@ def record(**changes: Any) -> dict[str, Any]:
 def read(folder: Path, **tables: list[dict[str, Any]]) -> list[RawRow | Unreadable]:
     for name, rows in tables.items():
         pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
-    return list(read_source("thuml_cot", files.find_files(str(folder))))
+    return list(READER.read("thuml_cot", READER.find_files(str(folder))))
 
 
 def test_the_page_and_its_context_come_out_of_the_question(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from worldtune.domains.web.readers import RawRow, Unreadable, files, read_source
+from worldtune.domains.web.readers import READER
+from worldtune.ingestion.rows import RawRow, Unreadable
 
 PROMPT = (
     "URL: http://shop.test/\nOBJECTIVE: Buy tea\nPREVIOUS ACTION: None\n"
@@ -21,7 +22,7 @@ QUESTION = {"question": PROMPT, "answer": ANSWER}
 
 
 def read(folder: Path) -> list[RawRow | Unreadable]:
-    return list(read_source("wma", files.find_files(str(folder))))
+    return list(READER.read("wma", READER.find_files(str(folder))))
 
 
 def write(folder: Path, name: str, record: dict[str, Any]) -> None:

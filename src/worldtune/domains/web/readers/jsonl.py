@@ -6,7 +6,7 @@ Optional fields: site, task, seed, step, split, reward, done, stable. Anything e
 from collections.abc import Iterator
 from typing import Any
 
-from worldtune.domains.web.readers.rows import Format, Record, RowFault, require_text
+from worldtune.ingestion.rows import Format, Record, RowFault, require_text
 
 _FIELDS = ("url", "objective", "previous_action", "observation", "action", "next_observation")
 _OPTIONAL = (

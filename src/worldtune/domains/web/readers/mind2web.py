@@ -13,8 +13,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
-from worldtune.domains.web.readers.rows import Format, Record, RowFault, optional_text, require_text
 from worldtune.domains.web.tree import Node
+from worldtune.ingestion.rows import Format, Record, RowFault, optional_text, require_text
 
 MAX_NAME_CHARS = 300
 """Longer names are cut; HTML puts whole paragraphs into one text node."""

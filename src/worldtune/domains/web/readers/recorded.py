@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from worldtune.domains.web.readers.rows import Format, Record, RowFault
+from worldtune.ingestion.rows import Format, Record, RowFault
 
 
 def convert(record: Record) -> Iterator[dict[str, Any] | RowFault]:

@@ -8,8 +8,8 @@ difference by id would not reproduce the lists. ``answer`` gives the optional co
 from collections.abc import Iterator
 from typing import Any
 
-from worldtune.domains.web.readers.rows import Format, Record, RowFault, optional_text, require_text
 from worldtune.domains.web.readers.webarena import item_lines, prompt_fields, split_answer
+from worldtune.ingestion.rows import Format, Record, RowFault, optional_text, require_text
 
 _LISTS = ("new_items", "deleted_items", "updated_items")
 

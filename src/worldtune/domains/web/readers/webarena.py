@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worldtune.domains.web.readers.rows import RowFault
+from worldtune.ingestion.rows import RowFault
 
 SECTIONS = {
     "New items:": "new_items",

@@ -7,8 +7,8 @@ or {question, answer}. Text before the first section header is kept as ``reasoni
 from collections.abc import Iterator
 from typing import Any
 
-from worldtune.domains.web.readers.rows import Format, Record, RowFault, optional_text, require_text
 from worldtune.domains.web.readers.webarena import prompt_fields, split_answer
+from worldtune.ingestion.rows import Format, Record, RowFault, optional_text, require_text
 
 _OPTIONAL = ("site", "task", "seed", "step", "split")
 

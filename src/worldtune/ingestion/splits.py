@@ -1,22 +1,38 @@
 """Splits of the transitions table: who is trained on and who is tested, without leaks.
 
 A source's own splits are kept. Where it brings no validation or no test rows, these are taken from
-its training rows by whole tasks of a site, so that no episode is on two sides. All rules are seeded
-by hashes of the rows, not by their order of arrival.
+its training rows by whole tasks, so that no episode is on two sides. What a task is, and when two
+rows ask the same, the domain says. All rules are seeded by hashes of the rows, not by their order.
 """
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
-from worldtune.domains.web.checks import SPLITS
-from worldtune.domains.web.readers.files import SPLIT_NAMES
-from worldtune.domains.web.readers.rows import RowFault
+from worldtune.ingestion.rows import RowFault
+
+SPLITS = ("train", "val", "test_iid", "test_unseen")
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test_iid",
+    "test_iid": "test_iid",
+    "test_task": "test_iid",
+    "test_unseen": "test_unseen",
+    "test_website": "test_unseen",
+    "test_domain": "test_unseen",
+}
+"""How sources name their splits -> ours. Unseen sites and domains of Mind2Web stay unseen."""
 
 MIN_GROUPS = 10
 """With fewer tasks than this, single rows are drawn instead: a task would be too coarse a unit."""
 
+Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
 
 
@@ -31,20 +47,32 @@ def named_split(value: Any) -> str | None:
 
 
 def assign(
-    rows: Sequence[Mapping[str, Any]], *, val_fraction: float, test_fraction: float, seed: int
+    rows: Sequence[Row],
+    *,
+    task: Callable[[Row], str],
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    held_out: Callable[[Row], bool] = lambda row: False,
 ) -> list[str]:
     """One split per row, kept where the row names one.
 
     Args:
-        rows: transitions with site, task, row_id and split (None where the source names none).
+        rows: transitions with row_id and split (None where the source names none).
+        task: what a row belongs to; the rows of one task stay together.
         val_fraction: share in [0, 1] of the training rows set aside as val, if the source has none.
         test_fraction: the same for test_iid, if the source has no test rows of either kind.
         seed: changes which tasks are set aside.
+        held_out: rows that are test_unseen whatever the source says; they do not count as tests of
+            the source.
     """
     splits = [row["split"] or "train" for row in rows]
-    named = set(splits)
+    named = {split for row, split in zip(rows, splits, strict=True) if not held_out(row)}
+    splits = [
+        "test_unseen" if held_out(row) else split for row, split in zip(rows, splits, strict=True)
+    ]
     pool = [index for index, split in enumerate(splits) if split == "train"]
-    groups = _groups(rows, pool, seed)
+    groups = _groups(rows, pool, task=task, seed=seed)
     wanted = {"val": val_fraction if "val" not in named else 0.0}
     wanted["test_iid"] = test_fraction if not named & {"test_iid", "test_unseen"} else 0.0
     for split, fraction in wanted.items():
@@ -57,34 +85,42 @@ def assign(
     return splits
 
 
-def drop_duplicates(rows: Rows) -> tuple[Rows, int]:
-    """Leave out rows whose (observation, action) stands in an earlier split, and repeated row ids.
+def drop_duplicates(rows: Rows, *, question: Callable[[Row], Hashable]) -> tuple[Rows, int]:
+    """Leave out rows whose question stands in an earlier split, and repeated row ids.
 
     Earlier is the order of SPLITS: what is trained on stays, its copies in the tests go. Within one
-    split a pair may recur, in another episode for instance.
+    split a question may recur, in another episode for instance.
+
+    Args:
+        rows: transitions with row_id and split.
+        question: what a row asks; equal for rows that a model cannot tell apart.
     """
-    owner: dict[tuple[str, str], int] = {}
+    owner: dict[Hashable, int] = {}
     order = {split: position for position, split in enumerate(SPLITS)}
     for row in rows:
-        pair = (row["observation"], row["action"])
-        position = order[row["split"]]
-        owner[pair] = min(owner.get(pair, position), position)
+        asked, position = question(row), order[row["split"]]
+        owner[asked] = min(owner.get(asked, position), position)
     kept: Rows = []
     seen: set[str] = set()
     for row in rows:
-        is_owner = owner[row["observation"], row["action"]] == order[row["split"]]
+        is_owner = owner[question(row)] == order[row["split"]]
         if is_owner and row["row_id"] not in seen:
             kept.append(row)
             seen.add(row["row_id"])
     return kept, len(rows) - len(kept)
 
 
-def cap_unchanged(rows: Rows, *, max_fraction: float, seed: int) -> tuple[Rows, int]:
-    """Leave out unchanged rows, by seeded draw, down to ``max_fraction`` of each split."""
+def cap_unchanged(
+    rows: Rows, *, max_fraction: float, seed: int, whole: Collection[str] = ()
+) -> tuple[Rows, int]:
+    """Leave out unchanged rows, by seeded draw, down to ``max_fraction`` of each split.
+
+    Splits in ``whole`` are left as they are.
+    """
     changed = Counter(row["split"] for row in rows if row["changed"])
     unchanged: dict[str, list[str]] = defaultdict(list)
     for row in rows:
-        if not row["changed"]:
+        if not row["changed"] and row["split"] not in whole:
             unchanged[row["split"]].append(row["row_id"])
     surplus: set[str] = set()
     for split, ids in unchanged.items():
@@ -109,11 +145,13 @@ def thin(items: Sequence[Any], splits: Sequence[str | None], limit: int | None) 
     return [item for index, item in enumerate(items) if index in kept]
 
 
-def _groups(rows: Sequence[Mapping[str, Any]], pool: list[int], seed: int) -> list[list[int]]:
+def _groups(
+    rows: Sequence[Row], pool: list[int], *, task: Callable[[Row], str], seed: int
+) -> list[list[int]]:
     """The training rows by task (or singly, where tasks are few), in a seeded order."""
     by_task: dict[str, list[int]] = defaultdict(list)
     for index in pool:
-        by_task[f"{rows[index]['site']}\0{rows[index]['task']}"].append(index)
+        by_task[task(rows[index])].append(index)
     if len(by_task) < MIN_GROUPS:
         by_task = {rows[index]["row_id"]: [index] for index in pool}
     return [by_task[key] for key in sorted(by_task, key=lambda key: _draw(seed, key))]

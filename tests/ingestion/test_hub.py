@@ -13,14 +13,7 @@ from pathlib import Path
 import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-ROW = {
-    "url": "http://shop.test/",
-    "objective": "Buy tea",
-    "previous_action": "None",
-    "observation": "[1] checkbox 'Tea' checked: False",
-    "action": "click [1]",
-    "next_observation": "[1] checkbox 'Tea' checked: True",
-}
+ROW = {"before": "lamp off", "after": "lamp on"}
 FILES = {
     "data/train.jsonl": (json.dumps(ROW) + "\n").encode() * 3,
     "data/test.jsonl": (json.dumps(ROW) + "\n").encode(),
@@ -28,8 +21,11 @@ FILES = {
 }
 READ = """
 import sys
-from worldtune.domains.web.readers import RawRow, files, read_source
-rows = list(read_source("jsonl", files.find_files(sys.argv[1])))
+from worldtune.ingestion.rows import Format, RawRow
+from worldtune.ingestion.source import SourceReader
+toys = Format("toys", (("before", "after"),), lambda record: iter([dict(record.values)]))
+reader = SourceReader("toy.ingest", {"toys": toys}, "org/toys")
+rows = list(reader.read("toys", reader.find_files(sys.argv[1])))
 assert all(isinstance(row, RawRow) for row in rows)
 print([(row.origin, row.values["split"]) for row in rows])
 """
@@ -125,5 +121,5 @@ def test_a_hub_id_is_fetched_and_its_file_names_give_the_splits(hub: str, tmp_pa
 def test_a_hub_id_that_does_not_exist_is_a_readable_error(hub: str, tmp_path: Path) -> None:
     result = read_in_a_fresh_process("org/absent", hub, tmp_path)
     assert result.returncode == 1
-    assert "SourceError: web.ingest.source.path: 'org/absent' is no local path" in result.stderr
+    assert "SourceError: toy.ingest.source.path: 'org/absent' is no local path" in result.stderr
     assert "download it and give the folder" in result.stderr

@@ -5,25 +5,24 @@ not yet checked. A fault is the one reason why a record or a row cannot be used;
 quarantine table and never stops the run by itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from worldtune.errors import UserError
 
-REASONS = {
+SHARED_REASONS = {
     "missing_field": "a field is absent, empty or of the wrong type",
     "not_json": "a line or file that is not JSON",
     "not_utf8": "bytes that are not UTF-8, lone surrogates or null characters",
     "too_long": "longer than the context, or than a line may be",
-    "unparsable_tree": "a page or an item line that is not accessibility-tree text",
-    "duplicate_ids": "one id on two elements of a page",
-    "unknown_action": "an action that is not in the vocabulary",
-    "action_target_missing": "an action on an id that is not on the page",
-    "empty_target_changed": "flagged as changed, yet no item is listed",
-    "inconsistent_diff": "the lists differ from the difference of the two pages",
 }
-"""Every reason for quarantine, in the order in which the checks look for them."""
+"""Reasons for quarantine that reading itself gives; a domain adds those of its own checks."""
+
+
+CHARS_PER_TOKEN = 4
+"""Rule of thumb behind all token estimates; the tokenizer of a run may need more or fewer."""
 
 
 class SourceError(UserError):
@@ -31,11 +30,10 @@ class SourceError(UserError):
 
 
 class RowFault(ValueError):
-    """One row cannot be used. ``reason`` is a key of REASONS; the message is for people."""
+    """One row cannot be used. ``reason`` is one that the domain declares."""
 
     def __init__(self, reason: str, message: str) -> None:
         """Keep the reason beside the message."""
-        assert reason in REASONS, f"undeclared reason {reason!r}"
         super().__init__(message)
         self.reason = reason
 
@@ -50,6 +48,14 @@ class Record:
 
 
 @dataclass(frozen=True)
+class RawRow:
+    """One transition in our columns, unchecked. origin: "file:number" of its entry."""
+
+    values: dict[str, Any]
+    origin: str
+
+
+@dataclass(frozen=True)
 class Unreadable:
     """An entry that did not survive reading or conversion, with the start of its text."""
 
@@ -57,6 +63,9 @@ class Unreadable:
     message: str
     origin: str
     excerpt: str = ""
+
+
+Entry = RawRow | Unreadable
 
 
 @dataclass(frozen=True)
@@ -108,3 +117,21 @@ def optional_int(values: Mapping[str, Any], name: str, default: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**31:
         raise RowFault("missing_field", f"{name} is {str(value)[:40]!r}; expected an integer")
     return value
+
+
+def check_encoding(text: str) -> None:
+    """Raise RowFault for text that no file can hold: null characters, lone surrogates."""
+    if "\0" in text:
+        raise RowFault("not_utf8", "the row holds a null character")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        found = ascii(text[error.start])
+        raise RowFault(
+            "not_utf8", f"the row holds a lone surrogate ({found}), which is no UTF-8 text"
+        ) from error
+
+
+def stable_id(values: Iterable[object]) -> str:
+    """The first 16 hex digits of the sha1 over what identifies a row; the same in every run."""
+    return hashlib.sha1("\0".join(map(str, values)).encode()).hexdigest()[:16]

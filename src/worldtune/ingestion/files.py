@@ -2,40 +2,26 @@
 
 Reading is bounded and never crashes on content: a line that is too long, not JSON or not UTF-8 is
 yielded as Unreadable with its line number. The split that a file belongs to is taken from its name
-or that of its folder, as hub datasets name them.
+or that of its folder, as hub datasets name them. A file may lie inside a zip file (archives.py).
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from worldtune.domains.web.readers.rows import Record, SourceError, Unreadable
+from worldtune.ingestion import archives
+from worldtune.ingestion.rows import Record, SourceError, Unreadable
+from worldtune.ingestion.splits import SPLIT_NAMES
 
 SUFFIXES = (".parquet", ".jsonl", ".json")
-PATH_KEY = "web.ingest.source.path"
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test_iid",
-    "test_iid": "test_iid",
-    "test_task": "test_iid",
-    "test_unseen": "test_unseen",
-    "test_website": "test_unseen",
-    "test_domain": "test_unseen",
-}
-"""How sources name their splits -> ours. Unseen sites and domains of Mind2Web stay unseen."""
-
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+?(?:@(?P<revision>[\w./-]+))?$")
 _EXCERPT_CHARS = 400
 _BATCH_ROWS = 1024
@@ -43,36 +29,71 @@ _BATCH_ROWS = 1024
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file to read, the name to show for it, and the split that its name tells (or None)."""
+    """A file to read.
+
+    name: how messages call it. split: what its name tells, or None. key: the parameter that led
+    to it. inside: the way through the zip file ``path`` to the data, empty for a plain file.
+    """
 
     path: Path
     name: str
     split: str | None
+    key: str
+    inside: tuple[str, ...] = ()
+
+    @property
+    def suffix(self) -> str:
+        """The file type: ".parquet", ".jsonl" or ".json"."""
+        return PurePath(self.inside[-1] if self.inside else self.path).suffix
+
+    def open(self) -> AbstractContextManager[IO[bytes]]:
+        """The bytes, as a stream."""
+        if self.inside:
+            return archives.open_member(self.path, self.inside, key=self.key)
+        return self.path.open("rb")
 
 
-def find_files(path: str) -> list[SourceFile]:
+def find_files(path: str, *, key: str, hub_example: str) -> list[SourceFile]:
     """Locate the files of a source, sorted by name.
 
     Args:
         path: a local file or folder, or a hub id ``org/name`` (optionally ``org/name@revision``).
+        key: the parameter that holds the path, for messages.
+        hub_example: a hub id that the domain can read, for messages.
 
     Raises:
         SourceError: nothing is there, or nothing in a format that can be read.
     """
     local = Path(path).expanduser()
     if not local.exists():
-        local = _download(path)
+        local = _download(path, key=key, hub_example=hub_example)
     root, found = (local.parent, [local]) if local.is_file() else (local, sorted(local.rglob("*")))
     files = [file for file in found if file.suffix in SUFFIXES and file.is_file()]
     if not files:
         names = ", ".join(sorted(file.name for file in found)[:8]) or "nothing"
         raise SourceError(
-            f"{PATH_KEY}: {path} holds no {', '.join(SUFFIXES)} file (found: {names}). "
+            f"{key}: {path} holds no {', '.join(SUFFIXES)} file (found: {names}). "
             "Point it to a data file, or to a folder of them."
         )
-    return [
-        SourceFile(file, str(file.relative_to(root)), _named_split(file, root)) for file in files
-    ]
+    return [_source_file(file, root, key) for file in files]
+
+
+def _source_file(file: Path, root: Path, key: str) -> SourceFile:
+    name = file.relative_to(root)
+    return SourceFile(file, str(name), named_split(name), key)
+
+
+def named_split(name: PurePath) -> str | None:
+    """The split that a file's name tells, or those of its folders; None if none does.
+
+    Longest name first, lest test_website be read as test; the file counts before its folders.
+    """
+    for part in (name.stem, *(parent.name for parent in name.parents)):
+        words = part.lower().replace("-", "_")
+        for known in sorted(SPLIT_NAMES, key=len, reverse=True):
+            if re.match(rf"{known}(_|\.|\d|$)", words):
+                return SPLIT_NAMES[known]
+    return None
 
 
 def digest(files: list[SourceFile]) -> str:
@@ -85,7 +106,7 @@ def digest(files: list[SourceFile]) -> str:
 
 def columns(file: SourceFile, max_line_bytes: int) -> set[str]:
     """The columns of a file: of the parquet schema, or of its first 50 readable JSON entries."""
-    if file.path.suffix == ".parquet":
+    if file.suffix == ".parquet":
         return set(_open_parquet(file).schema_arrow.names)
     names: set[str] = set()
     for index, record in enumerate(read(file, max_line_bytes)):
@@ -98,20 +119,20 @@ def columns(file: SourceFile, max_line_bytes: int) -> set[str]:
 
 def read(file: SourceFile, max_line_bytes: int) -> Iterator[Record | Unreadable]:
     """Yield the entries of one file in order, numbered from 1 (lines of JSONL, rows otherwise)."""
-    if file.path.suffix == ".parquet":
+    if file.suffix == ".parquet":
         yield from _read_parquet(file)
-    elif file.path.suffix == ".json" and _starts_an_array(file.path):
+    elif file.suffix == ".json" and _starts_an_array(file):
         yield from _read_array(file)
     else:
         yield from _read_lines(file, max_line_bytes)
 
 
-def _download(path: str) -> Path:
+def _download(path: str, *, key: str, hub_example: str) -> Path:
     match = _HUB_ID.match(path)
     if match is None or path.endswith(SUFFIXES):
         raise SourceError(
-            f"{PATH_KEY}: {path!r} does not exist (looked from {Path.cwd()}) and is no hub id. "
-            "Expected a file, a folder of files, or an id such as thuml/webarena-world-model-cot."
+            f"{key}: {path!r} does not exist (looked from {Path.cwd()}) and is no hub id. "
+            f"Expected a file, a folder of files, or an id such as {hub_example}."
         )
     from huggingface_hub import snapshot_download  # noqa: PLC0415  (half a second, hub ids only)
 
@@ -124,21 +145,11 @@ def _download(path: str) -> Path:
         )
     except (OSError, RuntimeError) as error:
         raise SourceError(
-            f"{PATH_KEY}: {path!r} is no local path, and fetching it as a hub dataset failed: "
+            f"{key}: {path!r} is no local path, and fetching it as a hub dataset failed: "
             f"{str(error).strip().splitlines()[0][:200]} "
             "Check the name, or download it and give the folder."
         ) from error
     return Path(folder)
-
-
-def _named_split(file: Path, root: Path) -> str | None:
-    """Longest name first, lest test_website be read as test; the file counts before its folders."""
-    for part in (file.stem, *(parent.name for parent in file.relative_to(root).parents)):
-        words = part.lower().replace("-", "_")
-        for name in sorted(SPLIT_NAMES, key=len, reverse=True):
-            if re.match(rf"{name}(_|\.|\d|$)", words):
-                return SPLIT_NAMES[name]
-    return None
 
 
 def _sha256(path: Path) -> str:
@@ -151,7 +162,7 @@ def _open_parquet(file: SourceFile) -> pq.ParquetFile:
         return pq.ParquetFile(file.path)
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(
-            f"{PATH_KEY}: {file.name} is not a readable parquet file ({str(error)[:120]}). "
+            f"{file.key}: {file.name} is not a readable parquet file ({str(error)[:120]}). "
             "Fetch or export it again."
         ) from error
 
@@ -179,14 +190,15 @@ def _batch_rows(batch: pa.RecordBatch) -> list[dict[str, Any] | None]:
         return _batch_rows(batch.slice(0, half)) + _batch_rows(batch.slice(half))
 
 
-def _starts_an_array(path: Path) -> bool:
-    with path.open("rb") as stream:
+def _starts_an_array(file: SourceFile) -> bool:
+    with file.open() as stream:
         return stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
 
 
 def _read_array(file: SourceFile) -> Iterator[Record | Unreadable]:
     # Bytes that are not UTF-8 become lone surrogates, which the checks refuse row by row.
-    text = file.path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+    with file.open() as stream:
+        text = stream.read().decode("utf-8-sig", errors="surrogateescape")
     try:
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -199,7 +211,7 @@ def _read_array(file: SourceFile) -> Iterator[Record | Unreadable]:
 
 
 def _read_lines(file: SourceFile, max_line_bytes: int) -> Iterator[Record | Unreadable]:
-    with file.path.open("rb") as stream:
+    with file.open() as stream:
         number = 0
         while line := stream.readline(max_line_bytes + 1):
             number += 1

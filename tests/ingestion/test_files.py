@@ -1,20 +1,23 @@
 import hashlib
-import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from worldtune.domains.web.readers import RawRow, SourceError, Unreadable, files, read_source
-from worldtune.domains.web.readers.rows import Record
+from worldtune.ingestion import files
+from worldtune.ingestion.rows import Record, SourceError, Unreadable
 
 LIMIT = 4_000_000
 
 
+def find(path: Path | str) -> list[files.SourceFile]:
+    return files.find_files(str(path), key="toy.ingest.source.path", hub_example="org/toys")
+
+
 def write_lines(path: Path, *lines: bytes) -> files.SourceFile:
     path.write_bytes(b"".join(line + b"\n" for line in lines))
-    return files.find_files(str(path))[0]
+    return find(path)[0]
 
 
 @pytest.mark.parametrize(
@@ -37,14 +40,14 @@ def test_the_name_of_a_file_or_its_folder_tells_its_split(
     file = tmp_path / "source" / name
     file.parent.mkdir(parents=True)
     file.write_text("{}")
-    assert files.find_files(str(tmp_path / "source"))[0].split == split
+    assert find(tmp_path / "source")[0].split == split
 
 
 def test_a_folder_of_shards_is_read_in_the_order_of_names(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [3]}), tmp_path / "part-1.parquet")
     pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "part-0.parquet")
     (tmp_path / "notes.txt").write_text("not data")
-    found = files.find_files(str(tmp_path))
+    found = find(tmp_path)
     records = [record for file in found for record in files.read(file, LIMIT)]
     assert [record.values["a"] for record in records if isinstance(record, Record)] == [1, 2, 3]
     assert [record.origin for record in records] == [
@@ -68,15 +71,15 @@ def test_a_path_without_data_says_what_is_there(tmp_path: Path, path: str, words
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "notes.txt").write_text("")
     given = path if path == "a/b/c" else str(tmp_path / path)
-    with pytest.raises(SourceError, match=r"^web\.ingest\.source\.path: ") as caught:
-        files.find_files(given)
+    with pytest.raises(SourceError, match=r"^toy\.ingest\.source\.path: ") as caught:
+        find(given)
     assert words in str(caught.value)
 
 
 def test_a_broken_parquet_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(SourceError, match=r"a\.parquet is not a readable parquet file"):
-        list(read_source("recorded", files.find_files(str(tmp_path))))
+        list(files.read(find(tmp_path)[0], LIMIT))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,7 @@ def test_a_hostile_line_is_one_unreadable_entry_and_the_next_line_is_read(
 
 def test_a_json_array_is_read_row_by_row_and_bad_bytes_spoil_one_row_only(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf [{"a": "x"}, {"a": "caf\xe9"}, 7]')
-    good, surrogate, number = files.read(files.find_files(str(tmp_path / "a.json"))[0], LIMIT)
+    good, surrogate, number = files.read(find(tmp_path / "a.json")[0], LIMIT)
     assert isinstance(good, Record)
     assert good.values == {"a": "x"}
     assert isinstance(surrogate, Record)
@@ -120,7 +123,7 @@ def test_a_json_array_is_read_row_by_row_and_bad_bytes_spoil_one_row_only(tmp_pa
 
 def test_a_json_array_that_is_cut_off_is_one_unreadable_entry(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('[{"a": "x"}, ')
-    (bad,) = files.read(files.find_files(str(tmp_path / "a.json"))[0], LIMIT)
+    (bad,) = files.read(find(tmp_path / "a.json")[0], LIMIT)
     assert isinstance(bad, Unreadable)
     assert bad.message == "the file is not JSON: Expecting value (character 14)"
 
@@ -129,7 +132,7 @@ def test_parquet_text_that_is_not_utf8_spoils_one_row_only(tmp_path: Path) -> No
     raw = pa.array([b"x", b"caf\xe9", b"y"], pa.binary())
     text = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
     pq.write_table(pa.table({"a": text}), tmp_path / "a.parquet")
-    first, bad, last = files.read(files.find_files(str(tmp_path))[0], LIMIT)
+    first, bad, last = files.read(find(tmp_path)[0], LIMIT)
     assert isinstance(bad, Unreadable)
     assert (bad.reason, bad.origin) == ("not_utf8", "a.parquet:2")
     assert isinstance(first, Record)
@@ -141,47 +144,8 @@ def test_the_digest_of_one_file_is_that_of_its_bytes_and_of_several_depends_on_a
     tmp_path: Path,
 ) -> None:
     (tmp_path / "a.json").write_bytes(b"1")
-    assert files.digest(files.find_files(str(tmp_path))) == hashlib.sha256(b"1").hexdigest()
+    assert files.digest(find(tmp_path)) == hashlib.sha256(b"1").hexdigest()
     (tmp_path / "b.json").write_bytes(b"2")
-    both = files.digest(files.find_files(str(tmp_path)))
+    both = files.digest(find(tmp_path))
     (tmp_path / "b.json").write_bytes(b"3")
-    assert files.digest(files.find_files(str(tmp_path))) != both
-
-
-def test_columns_that_fit_no_format_are_listed_with_what_each_format_needs(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text(json.dumps({"page": "", "click": 3}))
-    with pytest.raises(SourceError) as caught:
-        list(read_source("jsonl", files.find_files(str(tmp_path))))
-    assert str(caught.value) == (
-        "web.ingest.source.kind is 'jsonl', but the columns of a.jsonl do not fit it.\n"
-        "  columns found: click, page\n"
-        "  columns that each format needs:\n"
-        "    recorded: observation, action, next_observation, new_items, deleted_items, "
-        "updated_items, split\n"
-        "    thuml_cot: question, answer, new_items, deleted_items, updated_items\n"
-        "    wma: instruction, input, output | or question, answer\n"
-        "    mind2web: annotation_id, confirmed_task, actions\n"
-        "    jsonl: url, objective, previous_action, observation, action, next_observation\n"
-        "  They fit none: rename the columns to those of one format."
-    )
-
-
-def test_columns_that_fit_another_format_name_it(tmp_path: Path) -> None:
-    pq.write_table(
-        pa.table({"instruction": [""], "input": [""], "output": [""]}), tmp_path / "a.parquet"
-    )
-    with pytest.raises(SourceError, match=r"They fit: wma\.$"):
-        list(read_source("thuml_cot", files.find_files(str(tmp_path))))
-
-
-def test_an_unknown_kind_lists_the_known_ones() -> None:
-    with pytest.raises(SourceError, match="expected one of recorded, thuml_cot, wma, mind2web"):
-        list(read_source("csv", []))
-
-
-def test_a_split_column_counts_more_than_the_file_name(tmp_path: Path) -> None:
-    row = dict.fromkeys(("url", "objective", "previous_action", "observation", "action"), "x")
-    lines = [{**row, "next_observation": "y", "split": "val"}, {**row, "next_observation": "y"}]
-    write_lines(tmp_path / "train.jsonl", *(json.dumps(line).encode() for line in lines))
-    rows = list(read_source("jsonl", files.find_files(str(tmp_path))))
-    assert [row.values["split"] for row in rows if isinstance(row, RawRow)] == ["val", "train"]
+    assert files.digest(find(tmp_path)) != both

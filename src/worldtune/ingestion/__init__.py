@@ -1,0 +1,1 @@
+"""From files that users have to a checked, split table: what every domain's ingestion shares."""
