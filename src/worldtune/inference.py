@@ -13,7 +13,7 @@ from worldtune.engine.model.policy import as_policy
 from worldtune.engine.rollout.rollouts import BuiltinRollouts
 from worldtune.engine.runtime.compute import configure
 from worldtune.engine.task.evaluate import Scores, evaluate_model
-from worldtune.engine.task.text_task import Example, TextTask, check_context
+from worldtune.engine.task.text_task import Budget, Example, TextTask, check_context
 
 if TYPE_CHECKING:
     from worldtune.contracts import Row
@@ -30,7 +30,7 @@ class LoadedModel:
     def encode(self, rows: "list[Row]", *, key: str) -> list[Example]:
         """Rows as token ids. Raises ValueError naming ``key`` where they do not fit the context."""
         examples = self.task.encode(rows)
-        check_context(examples, context=self.context, key=key)
+        check_context(examples, Budget(self.context), key=key)
         return examples
 
 

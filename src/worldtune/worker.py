@@ -118,7 +118,7 @@ def _fingerprint(folder: Path, spec: RunSpec) -> str:
     said["mixed_precision"] = spec.launch.mixed_precision
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     sources = sorted(Path(__file__).parent.glob("engine/**/*.py"))
-    sources += sorted(Path(__file__).parent.glob(f"domains/{spec.domain}/*.py"))
+    sources += sorted(Path(__file__).parent.glob(f"domains/{spec.domain}/**/*.py"))
     files = sorted((folder / "inputs").glob("*.parquet")) + sources
     start = spec.start or (spec.model.pretrained.path if spec.model else "")
     if start:
@@ -297,12 +297,25 @@ def _make_model(spec: RunSpec, domain: "Domain", train: list["Row"]) -> tuple[An
 def _encode(
     task: "TextTask", tables: dict[str, list["Row"]], spec: RunSpec, *, context: int
 ) -> tuple[list["Example"], list["Example"]]:
-    from worldtune.engine.task.text_task import check_context  # noqa: PLC0415
+    """Rows as token ids, without those that are too long where the run goes without them."""
+    from worldtune.engine.task.text_task import Budget, check_context, within  # noqa: PLC0415
 
-    train, validation = task.encode(tables["train"]), task.encode(tables["val"])
+    limit = Budget(context, spec.training.max_prompt_tokens)
+    key = f"{spec.domain}.{spec.stage}.long_rows"
+    splits = []
+    for name in ("train", "val"):
+        examples = task.encode(tables[name])
+        if spec.training.long_rows == "drop":
+            fitting = within(examples, limit)
+            if len(fitting) < len(examples):
+                dropped = len(examples) - len(fitting)
+                logger.warning("%s drops %d of %d %s rows", key, dropped, len(examples), name)
+            examples = fitting
+        check_context(examples, limit, key=f"{spec.domain}.ingest.max_tokens")
+        splits.append(examples)
+    train, validation = splits
     if not train:
         raise ValueError(f"the training split of {spec.domain} is empty: nothing to learn from")
-    check_context([*train, *validation], context=context, key=f"{spec.domain}.ingest.max_tokens")
     return train, validation
 
 

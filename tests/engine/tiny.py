@@ -163,6 +163,7 @@ class ColourDomain:
     primary_metric: str = "right"
     higher_is_better: bool = True
     token_pattern: str = r" ?\w+"
+    group_name: str = "initial"
 
     def prompt(self, row):
         return row["question"]
@@ -182,6 +183,12 @@ class ColourDomain:
 
     def subsets(self, row):
         return frozenset({"warm"} if row["question"].startswith(("red", "pink")) else {"cold"})
+
+    def group(self, row):
+        return row["question"][0]
+
+    def is_change(self, prediction):
+        return prediction != ["grey"]
 
     def copy_prediction(self, row):
         return row["question"].split()

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from worldtune.config.base import Config, Count, PositiveInt
+from worldtune.config.base import Config, Count, PositiveInt, Weight
 from worldtune.config.optimizer import OptimizerConfig
 
 
@@ -13,6 +13,15 @@ class LoraConfig(Config):
 
     rank: PositiveInt = 32
     alpha: PositiveInt = 16
+
+
+class MixConfig(Config):
+    """What an epoch is made of where most rows teach little (paper, section 4.1)."""
+
+    column: str
+    """A column of flags of the training rows: every epoch holds all rows in which it is true."""
+    per_100: Weight = 40.0
+    """And so many of the other rows for every 100 of those, drawn anew for each epoch."""
 
 
 class RunConfig(Config):
@@ -27,6 +36,12 @@ class RunConfig(Config):
     validate_every: Count = 0
     """Steps between greedy validations; 0 validates at the end only."""
     validation_rows: PositiveInt = 200
+    mix: MixConfig | None = None
+    """Rows of an epoch by kind; None takes all rows."""
+    max_prompt_tokens: PositiveInt | None = None
+    """Longest prompt; None allows what the model's context holds beside the answer."""
+    long_rows: Literal["error", "drop"] = "error"
+    """What becomes of training and validation rows beyond that: stop, or go without them."""
     max_new_tokens: PositiveInt = 96
     """Longest completion that is sampled or validated."""
     tokens_per_pass: PositiveInt = 16384

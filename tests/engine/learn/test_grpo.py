@@ -19,6 +19,7 @@ from worldtune.config import RlvrConfig, RlvrOptimizerConfig
 from worldtune.engine.learn.experience import Collector, SampledGroup
 from worldtune.engine.learn.grpo import Grpo, Member, train_grpo
 from worldtune.engine.learn.learner import Learner
+from worldtune.engine.learn.order import Order
 from worldtune.engine.learn.rewards import Scored, Scorer
 from worldtune.engine.rollout.rollouts import BuiltinRollouts
 from worldtune.engine.runtime.means import Means
@@ -78,7 +79,8 @@ def algorithm(settings, *, reward=share_of_red, policy=None, reference=None):
     engine = BuiltinRollouts(policy, task.spec)
     scorer = Scorer(task, settings.reward, settings.overlong, settings.max_new_tokens)
     examples = task.encode(colour_rows())
-    collector = Collector(engine, task, scorer, examples, settings, SINGLE, seed=1)
+    order = Order(1, range(len(examples)))
+    collector = Collector(engine, task, scorer, examples, settings, SINGLE, order)
     return Grpo(learner, collector, reference or frozen_reference(), settings)
 
 

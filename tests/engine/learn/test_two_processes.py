@@ -12,7 +12,7 @@ from worldtune.config import RlvrConfig, SftConfig
 from worldtune.engine.learn.experience import Collector
 from worldtune.engine.learn.grpo import Grpo
 from worldtune.engine.learn.learner import Learner
-from worldtune.engine.learn.order import rows_at
+from worldtune.engine.learn.order import Order
 from worldtune.engine.learn.rewards import Scorer
 from worldtune.engine.learn.sft import accumulate_likelihood
 from worldtune.engine.model.policy import as_policy
@@ -21,7 +21,8 @@ from worldtune.engine.rollout.rollouts import BuiltinRollouts
 from worldtune.engine.runtime.processes import Processes
 
 SEED, PROMPTS = 1, 4
-FIRST = colour_rows()[rows_at(0, PROMPTS, count=len(colour_rows()), seed=SEED)[0]]["answer"]
+ORDER = Order(SEED, range(len(colour_rows())))
+FIRST = colour_rows()[ORDER.rows_at(0, PROMPTS)[0]]["answer"]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,7 @@ def learnt(processes, settings, reward, tied=False, sharded=False):
         task.encode(colour_rows()),
         config,
         processes,
-        SEED,
+        ORDER,
     )
     seen = []
     collect = collector.collect

@@ -36,9 +36,18 @@ def by_prompt(found: Rollouts, numbers, group):
     result = {}
     for row in range(len(found.lengths)):
         length = int(found.lengths[row])
-        logp = [round(value, 4) for value in found.logp[row, :length].tolist()]
+        logp = found.logp[row, :length].tolist()
         result.setdefault(numbers[row // group], []).append((found.completion(row), logp))
     return result
+
+
+def assert_same(found, expected):
+    """Equal completions; beside other neighbours the last digits of float32 may differ."""
+    assert found.keys() == expected.keys()
+    for number, samples in found.items():
+        for (ids, logp), (other_ids, other_logp) in zip(samples, expected[number], strict=True):
+            assert ids == other_ids
+            assert logp == pytest.approx(other_logp, abs=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
@@ -134,13 +143,12 @@ def test_a_rollout_does_not_depend_on_the_rest_of_the_batch():
     together = by_prompt(generate(made), NUMBERS, 5)
     order = [2, 0, 3, 1]
     shuffled = generate(made, [PROMPTS[i] for i in order], [NUMBERS[i] for i in order])
-    assert by_prompt(shuffled, [NUMBERS[i] for i in order], 5) == together
+    assert_same(by_prompt(shuffled, [NUMBERS[i] for i in order], 5), together)
     for prompt, number in zip(PROMPTS, NUMBERS, strict=True):
-        assert by_prompt(generate(made, [prompt], [number]), [number], 5) == {
-            number: together[number]
-        }
+        alone = by_prompt(generate(made, [prompt], [number]), [number], 5)
+        assert_same(alone, {number: together[number]})
     fewer = by_prompt(generate(made, group=2), NUMBERS, 2)
-    assert fewer == {number: samples[:2] for number, samples in together.items()}
+    assert_same(fewer, {number: samples[:2] for number, samples in together.items()})
 
 
 def test_seed_step_and_prompt_number_change_the_draws():

@@ -7,7 +7,7 @@ import pytest
 
 from tests.engine.tiny import ColourDomain, colour_rows, colour_task, same_words, word_tokenizer
 from worldtune.contracts import Message
-from worldtune.engine.task.text_task import TextTask, check_context
+from worldtune.engine.task.text_task import Budget, TextTask, check_context, within
 from worldtune.engine.task.tokenizer import train_tokenizer
 
 
@@ -60,6 +60,17 @@ def test_token_spans_tile_the_text_and_special_tokens_are_empty():
 
 def test_rows_beyond_the_context_are_counted_and_the_key_is_named():
     examples = colour_task().encode(colour_rows())
-    check_context(examples, context=4, key="web.ingest.max_tokens")
+    check_context(examples, Budget(4), key="web.ingest.max_tokens")
     with pytest.raises(ValueError, match=r"8 of 8 rows .* 4 tokens.* 3: lower web\.ingest"):
-        check_context(examples, context=3, key="web.ingest.max_tokens")
+        check_context(examples, Budget(3), key="web.ingest.max_tokens")
+
+
+def test_rows_beyond_the_budget_of_prompts_are_an_error_or_left_out():
+    examples = colour_task().encode(colour_rows())
+    longest = max(len(example.prompt) for example in examples)
+    assert within(examples, Budget(4, longest)) == examples
+    assert within(examples, Budget(4, longest - 1)) == [
+        example for example in examples if len(example.prompt) < longest
+    ]
+    with pytest.raises(ValueError, match=rf"of {longest - 1} tokens for the prompt"):
+        check_context(examples, Budget(4, longest - 1), key="web.ingest.max_tokens")

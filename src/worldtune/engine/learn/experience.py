@@ -13,7 +13,7 @@ from torch import Tensor
 
 from worldtune.config import RlvrConfig
 from worldtune.engine.learn.advantages import is_signal
-from worldtune.engine.learn.order import rows_at
+from worldtune.engine.learn.order import Order
 from worldtune.engine.learn.rewards import Scored, Scorer
 from worldtune.engine.rollout.plan import RolloutEngine
 from worldtune.engine.rollout.sampling import Sampling
@@ -73,7 +73,7 @@ class Collector:
     train: Sequence[Example]
     config: RlvrConfig
     processes: Processes
-    seed: int
+    order: Order
     cursor: int = 0
 
     def collect(self, step: int) -> Batch:
@@ -93,7 +93,7 @@ class Collector:
 
     def _sample(self, *, first: int, count: int, step: int) -> list[SampledGroup]:
         """This process's share of the next ``count`` prompts; places start at ``first``."""
-        rows = rows_at(self.cursor, count, count=len(self.train), seed=self.seed)
+        rows = self.order.rows_at(self.cursor, count)
         self.cursor += count
         examples = [self.train[row] for row in rows]
         places = [first + i for i in self._share([len(e.prompt) for e in examples])]
@@ -111,7 +111,7 @@ class Collector:
                 top_k=sampling.top_k,
                 top_p=sampling.top_p,
                 min_p=sampling.min_p,
-                seed=self.seed,
+                seed=self.order.seed,
                 step=step,
             ),
         )

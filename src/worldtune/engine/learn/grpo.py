@@ -20,6 +20,7 @@ from worldtune.engine.learn.experience import Batch, Collector, SampledGroup
 from worldtune.engine.learn.learner import Learner, completion_logp, move_towards
 from worldtune.engine.learn.losses import KlEstimator, kl_value
 from worldtune.engine.learn.objective import PolicyObjective, count_targets, with_target
+from worldtune.engine.learn.order import order_rows
 from worldtune.engine.learn.rewards import Scorer, enters_loss
 from worldtune.engine.model.batch import Group
 from worldtune.engine.model.policy import Policy
@@ -256,7 +257,8 @@ def train_grpo(
     learner = Learner(policy, config, processes=processes)
     engine = BuiltinRollouts(policy, task.spec)
     scorer = Scorer(task, config.reward, config.overlong, config.max_new_tokens)
-    collector = Collector(engine, task, scorer, train, config, processes, seed)
+    order = order_rows([example.row for example in train], config.mix, seed=seed)
+    collector = Collector(engine, task, scorer, train, config, processes, order)
     algorithm = Grpo(learner, collector, reference, config)
     run = Run(
         label,

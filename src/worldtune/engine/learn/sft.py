@@ -12,7 +12,7 @@ import torch
 from worldtune.config import SftConfig
 from worldtune.engine.learn.learner import Learner
 from worldtune.engine.learn.objective import Likelihood
-from worldtune.engine.learn.order import rows_at
+from worldtune.engine.learn.order import order_rows
 from worldtune.engine.model.batch import Group
 from worldtune.engine.model.policy import Policy
 from worldtune.engine.rollout.rollouts import BuiltinRollouts
@@ -66,8 +66,9 @@ def train_sft(
         higher_is_better=task.domain.higher_is_better,
     )
     policy.model.train()
+    order = order_rows([example.row for example in train], config.mix, seed=seed)
     for step in run:
-        rows = rows_at(step * config.batch_rows, config.batch_rows, count=len(train), seed=seed)
+        rows = order.rows_at(step * config.batch_rows, config.batch_rows)
         batch = [train[row] for row in rows]
         with learner.stopwatch.phase("train_s"):
             loss = accumulate_likelihood(learner, batch)

@@ -1,4 +1,4 @@
-"""How right models are on held-out rows: per-row metrics, means with intervals, paired gains."""
+"""How right a model is on held-out rows, row by row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,11 @@ from worldtune.engine.rollout.plan import RolloutEngine
 from worldtune.engine.rollout.sampling import Sampling
 from worldtune.engine.task.predict import Completion, predict
 from worldtune.engine.task.text_task import Example, TextTask
-from worldtune.statistics import intervals, paired_gain
 
 Column = NDArray[np.float64]
+
+CHANGED, UNCHANGED, UNREADABLE = SAYINGS = ("changed", "unchanged", "unreadable")
+"""What an answer can say about a row, right or wrong."""
 
 
 @dataclass(frozen=True)
@@ -22,32 +24,49 @@ class Scores:
     """Metrics of one model on one split.
 
     greedy: metric -> [rows]. sampled and best: likewise, mean and best over the samples of each of
-    the first rows. texts: the greedy completions, "" for models that write none.
+    the first rows. texts: the greedy completions, "" for models that write none. says: [rows], one
+    of ``SAYINGS``, what the greedy completions say.
     """
 
     greedy: Mapping[str, Column]
     sampled: Mapping[str, Column]
     best: Mapping[str, Column]
     texts: Sequence[str]
+    says: NDArray[np.str_]
+
+
+def says(domain: Domain, predictions: Sequence[Any | None]) -> NDArray[np.str_]:
+    """What each prediction says about its row, one of ``SAYINGS``: [rows]."""
+    return np.array([_saying(domain, prediction) for prediction in predictions], dtype=np.str_)
+
+
+def _saying(domain: Domain, prediction: Any | None) -> str:
+    if prediction is None:
+        return UNREADABLE
+    return CHANGED if domain.is_change(prediction) else UNCHANGED
 
 
 def score_texts(domain: Domain, rows: Sequence[Row], texts: Sequence[str]) -> dict[str, Column]:
     """Metrics of completions, metric -> [rows]."""
-    values = [
-        domain.metrics(row, domain.decode(row, text)) for row, text in zip(rows, texts, strict=True)
-    ]
-    return _columns(values)
+    return _score(domain, rows, _decode(domain, rows, texts))
 
 
-def _columns(values: Sequence[Mapping[str, float]]) -> dict[str, Column]:
+def _decode(domain: Domain, rows: Sequence[Row], texts: Sequence[str]) -> list[Any | None]:
+    return [domain.decode(row, text) for row, text in zip(rows, texts, strict=True)]
+
+
+def _score(
+    domain: Domain, rows: Sequence[Row], predictions: Sequence[Any | None]
+) -> dict[str, Column]:
+    values = [domain.metrics(row, one) for row, one in zip(rows, predictions, strict=True)]
     names = values[0] if values else ()
     return {name: np.array([value[name] for value in values]) for name in names}
 
 
 def copy_scores(domain: Domain, rows: Sequence[Row]) -> Scores:
     """The trivial model that predicts no change."""
-    values = [domain.metrics(row, domain.copy_prediction(row)) for row in rows]
-    return Scores(_columns(values), {}, {}, [""] * len(rows))
+    same = [domain.copy_prediction(row) for row in rows]
+    return Scores(_score(domain, rows, same), {}, {}, [""] * len(rows), says(domain, same))
 
 
 def score_samples(
@@ -99,61 +118,7 @@ def evaluate_model(
         label=f"{label} sampled",
     )
     sampled, best = score_samples(task, chosen, texts_of(task, drawn))
-    scored = score_texts(task.domain, [example.row for example in examples], texts)
-    return Scores(scored, sampled, best, texts)
-
-
-def subset_masks(domain: Domain, rows: Sequence[Row]) -> dict[str, NDArray[np.bool_]]:
-    """Name of each subset of rows -> [rows] membership; "" is all of them."""
-    members = [domain.subsets(row) for row in rows]
-    names = sorted(set().union(*members)) if members else []
-    masks = {name: np.array([name in member for member in members]) for name in names}
-    return {"": np.ones(len(rows), dtype=bool), **masks}
-
-
-def flatten(scores: Scores, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Column]:
-    """Every reported number as a named column: f1, f1_changed, sampled_f1, best_of_n_f1 ..."""
-    columns: dict[str, Column] = {}
-    for subset, mask in masks.items():
-        suffix = f"_{subset}" if subset else ""
-        for name, values in scores.greedy.items():
-            columns[f"{name}{suffix}"] = values[mask]
-    columns |= {f"sampled_{name}": values for name, values in scores.sampled.items()}
-    columns |= {f"best_of_n_{name}": values for name, values in scores.best.items()}
-    return columns
-
-
-def summarise_split(
-    domain: Domain, rows: Sequence[Row], models: Mapping[str, Scores], *, resamples: int, seed: int
-) -> dict[str, Any]:
-    """One split of evaluation.json: rows, means with intervals, gains of the primary metric."""
-    masks = subset_masks(domain, rows)
-
-    def estimates(scores: Scores) -> dict[str, Any]:
-        by_length: dict[int, dict[str, Column]] = {}
-        for name, column in flatten(scores, masks).items():
-            by_length.setdefault(len(column), {})[name] = column
-        found = {
-            name: estimate.as_json()
-            for columns in by_length.values()
-            for name, estimate in intervals(columns, num_resamples=resamples, seed=seed).items()
-        }
-        return dict(sorted(found.items()))
-
-    pairs = [("rlvr", "sft"), ("sft", "copy"), ("rlvr", "copy")]
-    metric = domain.primary_metric
-    gains = {
-        f"{better}_minus_{base}": paired_gain(
-            models[better].greedy[metric],
-            models[base].greedy[metric],
-            num_resamples=resamples,
-            seed=seed,
-        ).as_json()
-        for better, base in pairs
-        if better in models and base in models
-    }
-    return {
-        "n": len(rows),
-        "models": {name: estimates(scores) for name, scores in models.items()},
-        "gain": gains,
-    }
+    rows = [example.row for example in examples]
+    predictions = _decode(task.domain, rows, texts)
+    scored = _score(task.domain, rows, predictions)
+    return Scores(scored, sampled, best, texts, says(task.domain, predictions))

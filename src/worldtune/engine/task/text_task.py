@@ -82,12 +82,38 @@ class TextTask:
         return list(pairwise([0, *accumulate(ends, max)]))
 
 
-def check_context(examples: Sequence[Example], *, context: int, key: str) -> None:
-    """Raise ValueError if an example does not fit the model's context of that many tokens."""
-    lengths = [len(e.prompt) + len(e.target) for e in examples]
-    too_long = sum(length > context for length in lengths)
-    if too_long:
-        raise ValueError(
-            f"{too_long} of {len(lengths)} rows need up to {max(lengths)} tokens, more than the "
-            f"model's context of {context}: lower {key} or take a model with a longer context"
-        )
+@dataclass(frozen=True)
+class Budget:
+    """How many tokens a row may have.
+
+    context: of prompt and completion together. prompt: of the prompt alone, None for no limit of
+    its own.
+    """
+
+    context: int
+    prompt: int | None = None
+
+    def fits(self, example: Example) -> bool:
+        """Whether a row with its true completion is within the budget."""
+        is_short = self.prompt is None or len(example.prompt) <= self.prompt
+        return is_short and len(example.prompt) + len(example.target) <= self.context
+
+
+def within(examples: Sequence[Example], budget: Budget) -> list[Example]:
+    """The examples that fit the budget, in their order."""
+    return [example for example in examples if budget.fits(example)]
+
+
+def check_context(examples: Sequence[Example], budget: Budget, *, key: str) -> None:
+    """Raise ValueError if an example does not fit the budget."""
+    long = [example for example in examples if not budget.fits(example)]
+    if not long:
+        return
+    prompt = max(len(example.prompt) for example in long)
+    whole = max(len(example.prompt) + len(example.target) for example in long)
+    allowed = "" if budget.prompt is None else f" and of {budget.prompt} tokens for the prompt"
+    raise ValueError(
+        f"{len(long)} of {len(examples)} rows need up to {whole} tokens ({prompt} of them for the "
+        f"prompt), more than the model's context of {budget.context}{allowed}: lower {key}, take "
+        "a model with a longer context, or set long_rows to 'drop'"
+    )
