@@ -13,9 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from worldtune.contracts import Domain, Message, Row
-
-Prompt = str | Sequence[Message]
+from worldtune.contracts import Domain, Prompt, Row, turns
 
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
@@ -76,11 +74,6 @@ def is_chat_prompt(prompt: Prompt) -> bool:
 
 def _messages(prompt: Prompt) -> list[Mapping[str, str]]:
     return [{"role": message.role, "content": message.content} for message in turns(prompt)]
-
-
-def turns(prompt: Prompt) -> Sequence[Message]:
-    """A prompt as messages: plain text is what the user says."""
-    return (Message("user", prompt),) if isinstance(prompt, str) else prompt
 
 
 def _to_json(row: Row) -> str:

@@ -9,15 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from worldtune.config import Config, RlvrConfig
+from worldtune.contracts import Prompt, turns
 from worldtune.domains import get_domain
 from worldtune.engine.learn.rewards import Rewards
 from worldtune.errors import UserError
 from worldtune.export.dataset import (
-    Prompt,
     is_chat_prompt,
     read_rows,
     trl_table,
-    turns,
     verl_table,
 )
 from worldtune.export.files import Facts, chat_template, readme, reward_file

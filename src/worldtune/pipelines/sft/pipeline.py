@@ -6,12 +6,12 @@ from worldtune.pipelines.sft.nodes import train_sft
 from worldtune.pipelines.stage import build_stage, for_domain
 
 
-def create_pipeline(domain: str) -> Pipeline:
-    """Training split -> SFT checkpoint and its metrics."""
+def create_pipeline(domain: str, *, train_set: str = "train_set") -> Pipeline:
+    """Training split, or another table of its form -> SFT checkpoint and its metrics."""
     node = Node(
         for_domain(train_sft, domain),
         inputs={
-            "train_set": "train_set",
+            "train_set": train_set,
             "val_set": "val_set",
             "run_dir": "sft_run",
             "task": "params:task",
