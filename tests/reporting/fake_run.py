@@ -31,15 +31,42 @@ def evaluation(gain=0.019, gain_width=0.013):
             "n": 1412 if split == "test_iid" else 873,
             "models": models,
             "gain": {"rlvr_minus_sft": change, "rlvr_minus_copy": estimate(0.46 - drop, 0.025)},
+            "groups": groups(drop),
+            "confusion": {
+                "copy": confusion((0, 1180, 0), (0, 232, 0)),
+                "sft": confusion((1150, 22, 8), (18, 212, 2)),
+                "rlvr": confusion((1143, 36, 1), (9, 223, 0)),
+            },
         }
     return {
         "domain": "web",
         "primary_metric": "f1",
         "higher_is_better": True,
+        "group_name": "site",
+        "uncertain_subset": "hidden",
         "seed": 0,
         "splits": splits,
         "wall_s": {"ingest": 3.2, "sft": 301.4, "rlvr": 182.9, "evaluate": 61.0},
     }
+
+
+SITES = {"cart": 61, "inbox": 1204, "kanban": 58, "<todo>": 1}
+
+
+def groups(drop):
+    found = {}
+    for number, (site, count) in enumerate(SITES.items()):
+        means = {m: {"f1": level - drop + 0.04 * number} for m, level in MODELS.items()}
+        gain = {"rlvr_minus_sft": estimate(0.01 * number - 0.01, 0.015)}
+        found[site] = {"n": count, "models": means, "gain": gain}
+    found["<todo>"]["gain"]["rlvr_minus_sft"] = {"mean": 0.5, "ci95": [None, None]}
+    return found
+
+
+def confusion(changed, unchanged):
+    names = ("changed", "unchanged", "unreadable")
+    rows = {"changed": changed, "unchanged": unchanged}
+    return {truth: dict(zip(names, counts, strict=True)) for truth, counts in rows.items()}
 
 
 def curves(num_sft=900, num_rlvr=140, seed=0):
@@ -110,7 +137,10 @@ ARMS = {"sft": 0.659, "sft_longer": 0.678, "sft_threshold": 0.705, "rlvr": 0.698
 GROUPS = {"": 0.0, "_predictable": 0.15, "_hidden": -0.26}
 
 
-def comparison():
+FEW_ARMS = {"sft_few": 0.402, "sft_few_longer": 0.375, "rlvr_few": 0.47, "sft": 0.659}
+
+
+def comparison_splits(levels, subject):
     splits = {}
     for split, drop in (("test_iid", 0.0), ("test_unseen", 0.3)):
         arms = {
@@ -123,28 +153,49 @@ def comparison():
                 }
                 for decoding, lower in (("greedy", 0.0), ("sampled", 0.05))
             }
-            for arm, level in ARMS.items()
+            for arm, level in levels.items()
         }
         gain = {
-            f"rlvr_minus_{arm}": {
-                "f1": estimate(ARMS["rlvr"] - ARMS[arm], 0.009),
+            f"{subject}_minus_{arm}": {
+                "f1": estimate(levels[subject] - levels[arm], 0.009),
                 "f1_predictable": estimate(-0.008, 0.01),
                 "f1_hidden": estimate(0.071, 0.02),
                 "precision": estimate(0.068, 0.012),
                 "recall": estimate(-0.021, 0.012),
                 "exact": estimate(0.001, 0.01),
             }
-            for arm in ("sft", "sft_longer", "sft_threshold")
+            for arm in levels
+            if arm != subject
         }
         splits[split] = {"arms": arms, "gain": gain}
+    return splits
+
+
+def comparison():
     return {
         "domain": "web",
         "primary_metric": "f1",
         "higher_is_better": True,
         "seeds": [0, 1, 2],
         "n": {"test_iid": 1412, "test_unseen": 873},
-        "splits": splits,
+        "splits": comparison_splits(ARMS, "rlvr"),
         "wall_s": {arm: [300.0, 311.5, 305.2] for arm in ARMS},
         "threshold": {"per_seed": [0.35, 0.4, 0.3]},
         "note": "Two cores, one process.",
     }
+
+
+def comparison_with_few():
+    few = {
+        "splits": comparison_splits(FEW_ARMS, "rlvr_few"),
+        "wall_s": {arm: [100.0, 101.5, 99.1] for arm in FEW_ARMS if arm != "sft"},
+        "settings": {
+            "rows": 400,
+            "train_rows": 9120,
+            "task": {"reasoning": True},
+            "sft": {"steps": 300, "max_new_tokens": 320},
+            "rlvr": {"steps": 240, "max_new_tokens": 320},
+        },
+        "note": "Each seed draws its own.",
+    }
+    return comparison() | {"few": few}

@@ -35,6 +35,8 @@ def test_report_holds_all_its_parts():
         "test_unseen: rows of kinds never seen in training (873 rows)",
         "F1, best of n",
         "Where RLVR pays",
+        "By site, and by whether something changes",
+        '<a href="#groups">Groups</a>',
         "893,440",
         "5 min 01 s",
         "KL to SFT",
@@ -49,6 +51,13 @@ def test_report_loads_nothing_from_anywhere():
     assert not re.search(r"\s(src|srcset|action|data)\s*=", html)
     assert set(re.findall(r"href=(..)", html)) == {'"#'}
     assert "http" not in html and "url(" not in html and "@import" not in html
+
+
+def test_the_badge_of_uncertain_items_is_explained_in_the_words_of_the_domain():
+    run = evaluation() | {"uncertain_subset": "undetermined"}
+    assert '<span class="badge">undetermined</span> true, but' in report(evaluation=run)
+    del run["uncertain_subset"]
+    assert 'class="badge"' not in report(evaluation=run)
 
 
 def test_first_examples_are_open_without_any_script():

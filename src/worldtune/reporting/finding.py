@@ -1,7 +1,8 @@
 """One plain sentence on where RLVR pays, derived from the numbers of a comparison.
 
 Clauses, each only where it was measured: against more SFT, on which rows, by precision or recall,
-and against SFT with a confidence threshold, which is the strongest control.
+and against SFT with a confidence threshold, which is the strongest control. A sentence of its own
+says how far RLVR gets from few demonstrations.
 """
 
 from collections.abc import Mapping
@@ -29,12 +30,21 @@ _AGAINST_THRESHOLD = {
     SAME: "SFT with a confidence threshold tuned on validation rows does as well",
 }
 
+_AGAINST_ALL = {
+    BETTER: "RLVR beats even SFT on the true outcomes of all training rows",
+    WORSE: "RLVR falls behind SFT on the true outcomes of all training rows",
+    SAME: "RLVR makes no measurable difference to SFT on the true outcomes of all training rows",
+}
+_FEW_CONTROLS = {
+    "rlvr_few_minus_sft_few": _AGAINST_START,
+    "rlvr_few_minus_sft_few_longer": _AGAINST_TIME,
+    "rlvr_few_minus_sft": _AGAINST_ALL,
+}
+
 
 def finding(comparison: Mapping[str, Any], primary: str) -> str:
     """The sentence; says so if nothing was compared. ``primary`` names the headline metric."""
-    splits = comparison.get("splits") or {}
-    name = main_split(splits)
-    gains = (splits[name].get("gain") or {}) if name is not None else {}
+    gains = _main_gains(comparison)
     is_up = bool(comparison.get("higher_is_better", True))
     control = next((c for c in (LONGER, START) if _direct(gains, c, primary, is_up)), None)
     if control is None:
@@ -42,11 +52,7 @@ def finding(comparison: Mapping[str, Any], primary: str) -> str:
     sentences = _AGAINST_TIME if control == LONGER else _AGAINST_START
     reading = direction(_gain(gains, control, primary), higher_is_better=is_up)
     change = with_interval(_gain(gains, control, primary), signed=True)
-    seeds = len(comparison.get("seeds") or [])
-    over = f", {seeds} seeds" if seeds else ""
-    clauses = [
-        f"On {name} (all rows, greedy{over}), {sentences[reading]}: {label(primary)} {change}"
-    ]
+    clauses = [f"{_where(comparison)}, {sentences[reading]}: {label(primary)} {change}"]
     clauses += _by_group(_estimates(gains, control), primary)
     clauses += _by_part(_estimates(gains, control), primary)
     threshold = _direct(gains, THRESHOLD, primary, is_up)
@@ -54,6 +60,36 @@ def finding(comparison: Mapping[str, Any], primary: str) -> str:
         change = with_interval(_gain(gains, THRESHOLD, primary), signed=True)
         clauses.append(f"{_AGAINST_THRESHOLD[threshold]} (RLVR minus it: {change})")
     return "; ".join(clauses) + "."
+
+
+def few_finding(few: Mapping[str, Any], primary: str) -> str:
+    """The sentence on few demonstrations; ``few`` has the shape of a comparison, with settings."""
+    gains, is_up = _main_gains(few), bool(few.get("higher_is_better", True))
+    clauses = []
+    for control, sentences in _FEW_CONTROLS.items():
+        reading = _direct(gains, control, primary, is_up)
+        if reading:
+            change = with_interval(_gain(gains, control, primary), signed=True)
+            clauses.append(f"{sentences[reading]}, {label(primary)} {change}")
+    if not clauses:
+        return "RLVR after few demonstrations was not compared with SFT."
+    rows = (few.get("settings") or {}).get("rows")
+    shown = f" after {rows:,} demonstrations" if isinstance(rows, int) else ""
+    return f"{_where(few)}{shown}: {'; '.join(clauses)}."
+
+
+def _main_gains(comparison: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The gains on the split of the headline."""
+    splits = comparison.get("splits") or {}
+    name = main_split(splits)
+    return (splits[name].get("gain") or {}) if name is not None else {}
+
+
+def _where(comparison: Mapping[str, Any]) -> str:
+    """The split of the headline and what was averaged, as the start of a sentence."""
+    seeds = len(comparison.get("seeds") or [])
+    over = f", {seeds} seeds" if seeds else ""
+    return f"On {main_split(comparison.get('splits') or {})} (all rows, greedy{over})"
 
 
 def _direct(gains: Mapping[str, Any], name: str, primary: str, is_up: bool) -> str:

@@ -17,6 +17,9 @@ _NAMES = {
     "sft_longer": "SFT, equal time",
     "sft_threshold": "SFT + threshold",
     "rlvr": "RLVR",
+    "sft_few": "SFT on few",
+    "sft_few_longer": "SFT on few, equal time",
+    "rlvr_few": "RLVR after few",
 }
 _MINUTE_S = 60
 _HOUR_S = 3600
@@ -55,6 +58,11 @@ def to_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     return float(value) if math.isfinite(value) else math.nan
+
+
+def listed(value: Any) -> list[float]:
+    """A list of numbers, NaN for what is none; empty for anything that is not a list."""
+    return [to_float(x) for x in value] if isinstance(value, list | tuple) else []
 
 
 ROUNDING_NOISE = 1e-12

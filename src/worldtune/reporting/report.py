@@ -12,6 +12,7 @@ from typing import Any
 from worldtune.reporting.charts import bars
 from worldtune.reporting.comparison import render_comparison_html
 from worldtune.reporting.curves import Curve, render_curves
+from worldtune.reporting.groups import group_name, render_groups
 from worldtune.reporting.html import definitions, page, section, text
 from worldtune.reporting.numbers import (
     Measured,
@@ -29,11 +30,9 @@ NUM_OPEN_EXAMPLES = 2
 _LONG_INTEGER = 10_000
 
 _SIGNS = (
-    '<p class="signs"><span class="r"><b>&#10003;</b> predicted and true</span>'
+    '<span class="r"><b>&#10003;</b> predicted and true</span>'
     '<span class="w"><b>&#10007;</b> predicted but not true</span>'
     "<span><b>&#9675;</b> true but not predicted</span>"
-    '<span><span class="badge">hidden</span> true, but the input does not determine it</span>'
-    "</p>"
 )
 
 
@@ -60,17 +59,23 @@ def render_run_report(
     """
     domain = str(evaluation.get("domain", ""))
     title = f"{label(domain)} world model: SFT, then RLVR"
+    shown = _examples(examples, uncertain=evaluation.get("uncertain_subset"))
     parts = [
         _header(title, evaluation),
         section("Results", render_results(evaluation), anchor="results", lead=_RESULTS_LEAD),
         section("What was trained on what", _facts(evaluation, facts), anchor="setup"),
         section("Training", _training(curves), anchor="training", lead=_TRAINING_LEAD),
-        section("Held-out examples", _examples(examples), anchor="examples", lead=_EXAMPLES_LEAD),
+        section("Held-out examples", shown, anchor="examples", lead=_EXAMPLES_LEAD),
     ]
     names = ["Results", "Setup", "Training", "Examples"]
     if comparison is not None:
         parts.insert(2, render_comparison_html(comparison))
         names.insert(1, "Comparison")
+    groups = render_groups(evaluation)
+    if groups:
+        heading = f"By {group_name(evaluation)}, and by whether something changes"
+        parts.insert(2, section(heading, groups, anchor="groups", lead=_GROUPS_LEAD))
+        names.insert(1, "Groups")
     footer = "<footer>Written by worldtune. This file is complete: it loads nothing.</footer>"
     menu = [(name.lower(), name) for name in names]
     return page(title, "\n".join([*parts, footer]), navigation=menu)
@@ -79,6 +84,9 @@ def render_run_report(
 _RESULTS_LEAD = (
     "Mean over held-out rows with its 95 % bootstrap interval; greedy decoding unless said "
     "otherwise. Copy predicts that nothing changes. The best primary score of each group is bold."
+)
+_GROUPS_LEAD = (
+    "Greedy decoding. An answer that names any change, right or wrong, says that something changes."
 )
 _TRAINING_LEAD = "Bold lines are smoothed, the faint ones behind are what was logged at each step."
 _EXAMPLES_LEAD = "None of these rows was seen in training. Predictions are greedy."
@@ -155,7 +163,7 @@ def _training(curves: Mapping[str, Curve]) -> str:
     return "".join(parts) or '<p class="nothing">No curves were recorded.</p>'
 
 
-def _examples(examples: Sequence[str]) -> str:
+def _examples(examples: Sequence[str], *, uncertain: str | None) -> str:
     if not examples:
         return '<p class="nothing">No examples were kept.</p>'
     opened = [
@@ -163,6 +171,17 @@ def _examples(examples: Sequence[str]) -> str:
         for i, fragment in enumerate(examples)
     ]
     return (
-        f'{_SIGNS}<div data-examples><div class="filters" role="group" '
+        f'{_signs(uncertain)}<div data-examples><div class="filters" role="group" '
         f'aria-label="Show examples"></div>{"".join(opened)}</div>'
     )
+
+
+def _signs(uncertain: str | None) -> str:
+    """What the marks of the examples mean; ``uncertain`` is the domain's word for its badge."""
+    badge = (
+        f'<span><span class="badge">{text(uncertain)}</span> true, but the input does not '
+        "determine it</span>"
+        if uncertain
+        else ""
+    )
+    return f'<p class="signs">{_SIGNS}{badge}</p>'

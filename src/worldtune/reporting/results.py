@@ -81,7 +81,7 @@ def _split_tables(
             for decoding in decodings
         ]
         cells = tuple(
-            (_model_name(m), *(cell(read_measured(scores.get(key))) for key in columns))
+            (model_name(m), *(cell(read_measured(scores.get(key))) for key in columns))
             for m, scores in models.items()
         )
         header = ("Model", *(f"{label(primary)}, {label(d).lower()}" for d in decodings))
@@ -111,7 +111,7 @@ def _group_table(
             strip = interval_strip(values[0], low=low, high=high, kind=model_class(model))
             first = cell(values[0], is_best=values[0].mean == best)
             others = [cell(value) for value in values[1:]]
-            rows.append((label(subset), _model_name(model), first, Html(strip), *others))
+            rows.append((label(subset), model_name(model), first, Html(strip), *others))
     header = ("Rows", "Model", *(label(m) for m in metrics))
     if metrics:
         header = (*header[:3], "95 % interval", *header[3:])
@@ -131,5 +131,6 @@ def cell(value: Measured, *, signed: bool = False, is_best: bool = False) -> Htm
     return Html(f'{shown}<span class="ci">{text(limits)}</span>' if limits else shown)
 
 
-def _model_name(name: str) -> Html:
+def model_name(name: str) -> Html:
+    """A model by its name, in its colour."""
     return Html(f'<span class="key-model {model_class(name)}">{text(model_label(name))}</span>')

@@ -3,9 +3,10 @@
 Classes that a domain's example fragments may use: ``example`` (a details element with
 ``data-tags``), ``where``, ``chips``, ``chip``, ``example-body``, ``before``, ``after``,
 ``answers``, ``context``, ``tree`` (items with ``--depth`` and ``target``), ``card``, ``truth``,
-``lines``, ``right``, ``wrong``, ``missed``, ``mark``, ``badge``, ``id``, ``score``, ``nothing``,
-``more``, ``sr``, and ``model-NAME`` for the colour of a model. Text colours keep a contrast of at
-least 4.5 to 1 in both schemes.
+``groups``, ``lines``, ``right``, ``wrong``, ``missed``, ``mark``, ``badge``, ``id``, ``thing``,
+``property``, ``properties`` (values behind their names in ``i``), ``differs``, ``score``,
+``nothing``, ``more``, ``sr``, and ``model-NAME`` for the colour of a model. Text colours keep a
+contrast of at least 4.5 to 1 in both schemes.
 """
 
 STYLE = """\
@@ -140,12 +141,20 @@ border-left:3px solid transparent}
 .tree .target{background:var(--target);border-left-color:var(--target-rule);border-radius:3px}
 .tree .target code{font-weight:650}
 .id{color:var(--soft)}
+code i{font-style:normal}
+.properties{display:block;text-indent:0;font-size:.74rem;margin:-.05rem 0 .25rem -.8rem}
+.properties i{color:var(--soft)}.tree .target .properties{font-weight:400}
+.thing{font-weight:650}.tree .thing~.id{font-weight:400}.lines h5 code{color:var(--ink)}
+.property{font-weight:650}
+.groups{columns:2 17rem;column-gap:1.2rem}.groups h5{margin-top:0}
+.groups .lines{break-inside:avoid;padding-bottom:.4rem}
+.differs{text-decoration:underline 2px;text-underline-offset:3px}
 .lines li{display:flex;gap:.45rem;padding:.12rem .45rem;border-radius:4px;margin:.12rem 0}
 .mark{flex:none;width:1em;font-weight:700}
 .right{background:var(--right-bg)}.right,.right .id{color:var(--right)}
 .wrong{background:var(--wrong-bg)}.wrong,.wrong .id{color:var(--wrong)}
 .missed{border:1px dashed var(--rule)}.missed,.missed .id{color:var(--soft)}
-.missed code{font-style:italic}
+.missed code,.missed code i{font-style:italic}
 .badge{display:inline-block;font-size:.7rem;line-height:1.5;color:var(--soft);margin-left:.45rem;
 border:1px dashed var(--soft);border-radius:999px;padding:0 .5rem;white-space:nowrap}
 .nothing,.more{color:var(--soft);font-size:.86rem;font-style:italic}
