@@ -6,6 +6,7 @@ SHELL := /bin/bash -euo pipefail
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(name) 2>/dev/null),$(name))))
 VENV ?= .venv
+DOMAIN ?= web
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
@@ -40,11 +41,11 @@ $(VENV)/.installed-%: requirements/%.txt pyproject.toml $(VENV)/.torch
 	@start=$$SECONDS; $(PIP) install -r $<; $(PIP) install --no-deps -e .; echo "  requirements/$*.txt and worldtune: $$((SECONDS - start)) s"
 	@touch $@
 
-run: setup ## train and evaluate the web world model: kedro run --pipeline=rlvr_web
-	@$(BIN)/kedro run --pipeline=rlvr_web
+run: setup ## train and evaluate a world model: kedro run --pipeline=rlvr_web (DOMAIN=text_game for games)
+	@$(BIN)/kedro run --pipeline=rlvr_$(DOMAIN)
 
-compare: setup ## RLVR beside its controls, three seeds: kedro run --pipeline=compare_web
-	@$(BIN)/kedro run --pipeline=compare_web
+compare: setup ## RLVR beside its controls, three seeds: kedro run --pipeline=compare_web (DOMAIN=...)
+	@$(BIN)/kedro run --pipeline=compare_$(DOMAIN)
 
 test: setup-test ## the test suite, offline; browser tests run where Chromium is installed
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q $(ARGS)

@@ -15,6 +15,7 @@ from worldtune.config import (
     RlvrConfig,
     WebConfig,
     domain_config,
+    few_task,
 )
 from worldtune.errors import ParameterError
 from worldtune.parameters import Parameters, parameter_table, parse_parameters
@@ -64,6 +65,18 @@ def test_the_paper_environment_holds_the_values_of_the_paper(project: Path) -> N
     assert web.task.reward == "reference_f1"
 
 
+def test_the_paper_environment_holds_both_rewards_of_its_text_games(project: Path) -> None:
+    game = parse_parameters(load(project, "paper")).text_game
+    assert (game.rlvr.batch_prompts, game.rlvr.update_prompts, game.rlvr.group_size) == (128, 64, 5)
+    assert (game.rlvr.mix.column, game.rlvr.mix.per_100) == ("gold", 40)
+    assert (game.rlvr.max_prompt_tokens, game.rlvr.max_new_tokens) == (7192, 4096)
+    assert (game.task.reward, game.sft.batch_rows) == ("reference_binary", 16)
+    other = {"task": {"reward": "reference_task_specific"}, "rlvr": {"mix": {"per_100": 5}}}
+    shaped = parse_parameters(load(project, "paper", {"text_game": other})).text_game
+    assert (shaped.task.reward, shaped.rlvr.mix.per_100) == ("reference_task_specific", 5)
+    assert (shaped.task.layout, shaped.rlvr.mix.column) == ("reference", "gold")
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
@@ -87,6 +100,30 @@ def test_the_paper_environment_holds_the_values_of_the_paper(project: Path) -> N
         ({"web": {"ingest": {"limit": -1}}}, ["web.ingest.limit", "or null"]),
         ({"web": {"sft": None}}, ["web.sft: found None", "a section of keys"]),
         ({"web": {"compare": {"seeds": ["a"]}}}, ["web.compare.seeds.0", "valid integer"]),
+        (
+            {"web": {"compare": {"few": {"task": {"rewrad": "f1"}}}}},
+            [
+                "web.compare.few.task.rewrad: unknown key",
+                "key: web.compare.few.task.reward (one of",
+            ],
+        ),
+        (
+            {"web": {"compare": {"few": {"task": {"layout": "long"}}}}},
+            ["web.compare.few.task.layout: found 'long' (str), expected one of 'compact', 'zero_"],
+        ),
+        (
+            {"web": {"compare": {"few": {"sft": {"step": 3}}}}},
+            ["web.compare.few.sft.step: unknown key", "web.compare.few.sft.steps (an integer"],
+        ),
+        (
+            {
+                "web": {
+                    "rlvr": {"overlong": {"buffer_tokens": 20}},
+                    "compare": {"few": {"rlvr": {"max_new_tokens": 20}}},
+                }
+            },
+            ["web.compare.few.rlvr: overlong.buffer_tokens must be below max_new_tokens"],
+        ),
         ({"web": {"model": {"init": "pretrained"}}}, ["web.model: model.init", "path"]),
         ({"seed": "x"}, ["seed: found 'x' (str), expected an integer"]),
     ],
@@ -96,6 +133,19 @@ def test_a_mistake_is_explained(raw: dict[str, Any], words: list[str]) -> None:
         parse_parameters(raw)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_few_demonstrations_change_a_task_and_a_stage_only_where_they_say_so() -> None:
+    stated = {"task": {"layout": "zero_shot"}, "rlvr": {"steps": 7}}
+    web = parse_parameters({"web": {"compare": {"few": stated}}}).web
+    few = web.compare.few
+    changed = few_task("web", web.task, few)
+    assert changed == web.task.model_copy(update={"layout": "zero_shot"})
+    assert few.rlvr.applied_to(web.rlvr) == web.rlvr.model_copy(update={"steps": 7})
+    assert few.sft.applied_to(web.sft) == web.sft
+    preset = RlvrConfig.model_validate({"preset": "gspo", "advantage": "rloo"})
+    assert few.rlvr.applied_to(preset) == preset.model_copy(update={"steps": 7})
+    assert parse_parameters({}).web.compare.few is None
 
 
 def test_all_mistakes_are_listed_at_once() -> None:

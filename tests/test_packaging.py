@@ -129,6 +129,22 @@ def test_every_domain_is_a_dvc_domain(project: Path) -> None:
     assert declared == list(DOMAINS)
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_every_domain_has_a_results_page_of_its_own(
+    catalog: CatalogConfigResolver, domain: str
+) -> None:
+    page = f"docs/results/{domain}.md"
+    assert _file_of(f"{domain}.comparison_page", catalog) == page
+
+
+def test_the_results_pages_that_exist_are_in_the_index_and_the_menu(project: Path) -> None:
+    pages = [f"results/{path.name}" for path in (project / "docs/results").glob("*.md")]
+    assert "results/web.md" in pages
+    for place in ("docs/results.md", "mkdocs.yml"):
+        listed = (project / place).read_text()
+        assert [page for page in pages if page not in listed] == [], place
+
+
 def _paths(entries: list[Any], domain: str) -> set[str]:
     """The paths of DVC entries, which are strings or one-key mappings to options."""
     names = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
@@ -153,9 +169,10 @@ def test_dvc_plans_every_stage_of_a_fresh_clone(project: Path, tmp_path: Path) -
     command = [sys.executable, "-m", "dvc", "repro", "--dry", "--force"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     planned = [line for line in result.stdout.splitlines() if line.startswith("> ")]
-    assert planned == [
-        "> kedro run --pipelines=ingest_web",
-        "> kedro run --pipelines=sft_web",
-        "> kedro run --pipelines=rlvr_web --tags=rlvr",
-        "> kedro run --pipelines=evaluate_web",
-    ]
+    for domain in DOMAINS:
+        assert [line for line in planned if domain in line] == [
+            f"> kedro run --pipelines=ingest_{domain}",
+            f"> kedro run --pipelines=sft_{domain}",
+            f"> kedro run --pipelines=rlvr_{domain} --tags=rlvr",
+            f"> kedro run --pipelines=evaluate_{domain}",
+        ]

@@ -20,6 +20,7 @@ def web_row(number: int) -> dict[str, object]:
     updated = [f"[2] StaticText 'basket {count + 1}'"] if raises else []
     return {
         "row_id": f"{number:016x}",
+        "site": "basket" if raises else "list",
         "url": "http://127.0.0.1:8000/shop/index.html",
         "objective": f"Buy the {colour} shirt",
         "previous_action": "None",

@@ -34,6 +34,15 @@ class Message:
     content: str
 
 
+Prompt = str | Sequence[Message]
+"""The input of a model: plain text, or messages for a chat template."""
+
+
+def turns(prompt: Prompt) -> Sequence[Message]:
+    """A prompt as messages: plain text is what the user says."""
+    return (Message("user", prompt),) if isinstance(prompt, str) else prompt
+
+
 class Domain(Protocol):
     """A world-model task over text: rows in, verifiable scores out. Pure, seeded, no I/O."""
 
@@ -42,8 +51,12 @@ class Domain(Protocol):
     higher_is_better: bool
     token_pattern: str
     """Regular expression of one pre-token, for tokenizers trained from scratch."""
+    group_name: str
+    """What a group of rows is called in reports ("site"), see ``group``."""
+    uncertain_subset: str
+    """The subset of rows whose outcome the input leaves partly open, and the word for it."""
 
-    def prompt(self, row: Row) -> str | Sequence[Message]:
+    def prompt(self, row: Row) -> Prompt:
         """The input of the model: plain text, or messages for the tokenizer's chat template."""
 
     def completion(self, row: Row) -> str:
@@ -60,6 +73,12 @@ class Domain(Protocol):
 
     def subsets(self, row: Row) -> frozenset[str]:
         """Names of the groups of rows that are reported apart (such as "changed")."""
+
+    def group(self, row: Row) -> str:
+        """Where the row comes from; every row is in one group, and groups are reported apart."""
+
+    def is_change(self, prediction: Any) -> bool:
+        """Whether a prediction, as ``decode`` gives it and not None, says that anything changes."""
 
     def copy_prediction(self, row: Row) -> Any:
         """The prediction of the trivial model: nothing changes."""

@@ -8,12 +8,19 @@ come from the JSON schema of the same classes, so they cannot drift from what is
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from pydantic import ValidationError, create_model
 
-from worldtune.config import DOMAIN_CONFIGS, ComputeConfig, Config, LaunchConfig
+from worldtune.config import (
+    DOMAIN_CONFIGS,
+    ComputeConfig,
+    Config,
+    FewConfig,
+    LaunchConfig,
+    few_task,
+)
 from worldtune.errors import ParameterError
 
 Schema = Mapping[str, Any]
@@ -45,7 +52,14 @@ def parse_parameters(raw: Mapping[str, Any]) -> Config:
         ParameterError: Some key is unknown or some value is wrong; one message lists them all.
     """
     try:
-        return Parameters.model_validate(dict(raw))
+        parameters = Parameters.model_validate(dict(raw))
+        problems = [
+            problem
+            for domain in DOMAIN_CONFIGS
+            for problem in _few_problems(domain, getattr(parameters, domain))
+        ]
+        if not problems:
+            return parameters
     except ValidationError as error:
         problems = [_describe(problem) for problem in error.errors(include_url=False)]
     count = f"{len(problems)} invalid parameter{'s' if len(problems) > 1 else ''}"
@@ -53,7 +67,26 @@ def parse_parameters(raw: Mapping[str, Any]) -> Config:
     raise ParameterError(
         f"{count}; nothing was run.{lines}\n"
         "They are read from conf/*/parameters and --params; docs/configuration.md lists every key."
-    ) from None
+    )
+
+
+def _few_problems(domain: str, config: Any) -> Iterator[str]:
+    """What ``<domain>.compare.few`` states that does not fit the sections which it changes."""
+    few: FewConfig | None = config.compare.few
+    if few is None:
+        return
+    checks = {
+        "task": partial(few_task, domain, config.task, few),
+        "rlvr": partial(few.rlvr.applied_to, config.rlvr),
+    }
+    for section, check in checks.items():
+        try:
+            check()
+        except ValidationError as error:
+            for problem in error.errors(include_url=False):
+                # The section itself says what is valid; the words are about the key that was given.
+                words = _describe({**problem, "loc": (domain, section, *problem["loc"])})
+                yield words.replace(f"{domain}.{section}", f"{domain}.compare.few.{section}")
 
 
 def _describe(problem: Mapping[str, Any]) -> str:

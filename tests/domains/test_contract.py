@@ -4,164 +4,31 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import pytest
 
-from worldtune.config import Config, WebTaskConfig
-from worldtune.contracts import Domain, Message, Row, Score
+from tests.domains import text_game_case, web_case
+from tests.domains.case import Case
+from worldtune.config import WebTaskConfig
+from worldtune.contracts import Message, Score
 from worldtune.domains import DOMAINS, get_domain
-from worldtune.domains.web.tree import diff, parse_tree
 
 TIME_LIMIT_S = 0.05
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """An answer that ignores the page's meaning, and the highest mean score that it may get."""
-
-    name: str
-    answer: Callable[[Row], str]
-    limit: float
-
-
-@dataclass(frozen=True)
-class Case:
-    """One configured domain with rows to score and answers of known worth.
-
-    ``items`` lists what a prediction holds, in the order in which ``item_spans`` finds it.
-    """
-
-    domain: str
-    task: Config
-    rows: tuple[Row, ...]
-    worst: str
-    unparsable: tuple[str, ...]
-    items: Callable[[Any], list[Any]]
-    strategies: tuple[Strategy, ...]
-
-    def build(self) -> Domain:
-        return get_domain(self.domain, self.task)
-
-
-def web_row(before: str, after: str, action: str = "click [2]") -> Row:
-    old, new = parse_tree(before), parse_tree(after)
-    changes = diff(old, new)
-    return {
-        "url": "http://shop.test/cart/index.html",
-        "objective": "Buy tea",
-        "previous_action": "None",
-        "observation": before,
-        "action": action,
-        "next_id": max(node.id for node in old) + 1,
-        "new_items": list(changes.new),
-        "deleted_items": list(changes.deleted),
-        "updated_items": list(changes.updated),
-        "changed": not changes.is_empty,
-        "predictable": True,
-    }
-
-
-SHOP = """[1] RootWebArea 'Shop'
-\t[2] checkbox 'Tea' checked: False
-\t[3] button 'Add'
-\t[4] textbox 'Search' value: 'cup of tea'
-\t[5] StaticText 'Total 12'"""
-# Names and values at the border of the grammar: pipe, apostrophe, private use, blanks, empty.
-ODD = """Tab 0 (current): Odd | shop
-[1] RootWebArea 'Odd | shop'
-\t[2] textbox '\ue60c' required: False value: 'a '
-\t[3] link 'Bob's "a: b"' hasPopup: menu
-\t[4] button ' ' url: =x"""
-WEB_ROWS = (
-    web_row(SHOP, SHOP),
-    web_row(ODD, ODD),
-    web_row(SHOP, SHOP + "\n\t[6] StaticText 'Saved'\n\t[7] button 'Undo' pressed: False"),
-    web_row(SHOP, "[1] RootWebArea 'Shop'"),
-    web_row(SHOP, SHOP.replace("checked: False", "checked: True").replace("12", "15")),
-    web_row(ODD, ODD.replace("'a '", "''").replace("' '", "'  |'")),
-    web_row(
-        ODD,
-        "[1] RootWebArea ''\n\t[3] link 'Bob's' hasPopup: menu\n\t[9] note '=[3] -' title: 'x  y '",
-        "type [2] [tea [1]] [1]",
-    ),
-    web_row(SHOP, "[8] RootWebArea 'Cart'\n\t[9] heading 'Cart'", "goto [http://shop.test/cart]"),
-)
-
-
-def page_lines(row: Row) -> list[str]:
-    return [node.line for node in parse_tree(row["observation"])]
-
-
-def web_sections(new: list[str], deleted: list[str], updated: list[str]) -> str:
-    sections = ("New items:", new), ("Deleted items:", deleted), ("Updated items:", updated)
-    return "\n\n".join("\n".join((header, *(lines or ["None"]))) for header, lines in sections)
-
-
-def web_compact(new: list[str], deleted: list[str], updated: list[str]) -> str:
-    return "".join(
-        sign + "".join(f" ={line}\n" for line in lines) + ("" if lines else "\n")
-        for sign, lines in zip("+-~", (new, deleted, updated), strict=True)
-    )
-
-
-def web_strategies(write: Callable[..., str], nothing: float) -> tuple[Strategy, ...]:
-    """Limits on the rows above, of which 2 of 8 are unchanged; ``nothing`` limits "no change"."""
-    return (
-        Strategy("empty text", lambda row: "", 0.0),
-        Strategy("nothing changes", lambda row: write([], [], []), nothing),
-        Strategy("everything appears", lambda row: write(page_lines(row), [], []), 0.45),
-        Strategy("everything disappears", lambda row: write([], page_lines(row), []), 0.45),
-        Strategy("everything is updated", lambda row: write([], [], page_lines(row)), 0.45),
-        Strategy("everything", lambda row: write(*[page_lines(row)] * 3), 0.45),
-        Strategy("copy the page", lambda row: row["observation"], 0.0),
-    )
-
-
-def web_case(layout: str, reward: str, nothing: float) -> Case:
-    write = web_compact if layout == "compact" else web_sections
-    wrong = ["[999] button 'Wrong'"]
-    return Case(
-        domain="web",
-        task=WebTaskConfig(layout=layout, reward=reward),
-        rows=WEB_ROWS,
-        worst=write(wrong, wrong, wrong),
-        unparsable=("hello", "None", "[1] RootWebArea 'Shop'", "{}", "\n\n", "+ - ~", "New item:"),
-        items=lambda changes: [line for lines in changes.sections for line in lines],
-        strategies=web_strategies(write, nothing),
-    )
-
-
-CASES = {
-    "web-compact-f1": web_case("compact", "f1", nothing=0.25),
-    "web-zero_shot-f1": web_case("zero_shot", "f1", nothing=0.25),
-    # Here "None" is an item, so that "None" three times collects credit on changed rows too.
-    "web-zero_shot-reference_f1": web_case("zero_shot", "reference_f1", nothing=0.65),
-}
+CASES = web_case.CASES | text_game_case.CASES
 HOSTILE = {
     "100,000 lines": "a\n" * 100_000,
-    "100,000 items": "+\nNew items:\n" + "[1] a 'b'\n" * 100_000,
-    "100,000 headers": "New items:\nDeleted items:\nUpdated items:\n" * 33_334,
-    "100,000 signs": "+\n" + "-\n" * 50_000 + "~\n" * 50_000,
-    "signs within the limit": "+\n" + "-\n" * 16_000,
-    "ids within the limit": "+\n-" + " [1]" * 2_000 + "\n~" + "\n[2] | checked: x" * 1_500,
-    "full sections": "+" + "\n[9] a" * 256 + "\n-" + " [1]" * 256 + "\n~" + "\n[2]" * 256,
-    "numbers beyond the page": "+" + "\n[999999999] a" * 2_000 + "\n-\n~",
-    "many attributes": "+ [5] a b | " + "a= " * 10_000 + "\n-\n~",
-    "many removals": "+\n-\n~ [2] | a= " + "b- " * 10_000,
     "deep brackets": "+ " + "[" * 15_000 + "]" * 15_000 + "\n-\n~",
     "null bytes": "+\0\n-\0\n~\0 New items:\0\nDeleted items:\nUpdated items:\n\0",
     "lone surrogates": "+ [5] \ud800\n-\n~\nNew items:\n\udfff\nDeleted items:\nUpdated items:",
     "10 MB of spaces": " " * 10_000_000,
-    "header and 250,000 spaces": "New items:" + " " * 250_000 + "x",
     "one long line": "+ [5] button " + "x" * 10_000_000,
-    "one line within the limit": "+ [5] button " + "x y " * 8_000 + "\n-\n~",
     "think tags": "</think>" * 30_000 + "<" * 20_000,
-    "huge id": f"+ [{'9' * 9_000}] a b\n- [{'9' * 9_000}] [999999999]\n~ [999999999] a",
     "control characters": "\r\x0b\x0c\x1c\x85\u2028+\r\n-\r\n~\r\n",
 }
+HOSTILE_CASES = [
+    (name, hostile) for name, case in CASES.items() for hostile in (*HOSTILE, *case.hostile)
+]
 
 
 @pytest.fixture(params=CASES)
@@ -186,14 +53,13 @@ def test_a_domain_describes_itself(case: Case) -> None:
     assert isinstance(domain.higher_is_better, bool)
 
 
-def test_prompts_are_text_or_messages_and_differ_between_pages(case: Case) -> None:
+def test_prompts_are_text_or_messages_and_differ_between_inputs(case: Case) -> None:
     domain = case.build()
     prompts = [domain.prompt(row) for row in case.rows]
     assert all(
         isinstance(p, str) or (p and all(isinstance(m, Message) for m in p)) for p in prompts
     )
-    inputs = {(row["observation"], row["action"]) for row in case.rows}
-    assert len(set(map(str, prompts))) == len(inputs)
+    assert len(set(map(str, prompts))) == len({case.inputs(row) for row in case.rows})
 
 
 def test_the_true_answer_survives_writing_and_reading(case: Case) -> None:
@@ -209,7 +75,8 @@ def test_a_perfect_answer_scores_the_top(case: Case) -> None:
     domain = case.build()
     for row in case.rows:
         score = domain.score(row, domain.completion(row))
-        assert (score.total, score.parsed) == (1.0, True), row
+        assert score.total == pytest.approx(case.top(row), abs=1e-12), row
+        assert score.parsed
 
 
 def test_an_unparsable_answer_scores_the_floor(case: Case) -> None:
@@ -225,7 +92,8 @@ def test_the_worst_answer_scores_the_floor(case: Case) -> None:
     domain = case.build()
     for row in case.rows:
         score = domain.score(row, case.worst)
-        assert (score.total, score.parsed) == (0.0, True)
+        assert score.total == pytest.approx(case.floor(row), abs=1e-12)
+        assert score.parsed
 
 
 def test_a_score_depends_on_row_and_answer_alone(case: Case) -> None:
@@ -243,7 +111,7 @@ def test_scores_stay_in_range_with_the_same_parts(case: Case) -> None:
     domain = case.build()
     texts = [case.worst, *case.unparsable, *(s.answer(case.rows[0]) for s in case.strategies)]
     scores = [domain.score(row, text) for row in case.rows for text in texts]
-    assert all(0.0 <= score.total <= 1.0 for score in scores)
+    assert all(0.0 <= score.total <= max(map(case.top, case.rows)) for score in scores)
     assert len({frozenset(score.parts) for score in scores}) == 1
     assert all(math.isfinite(part) for score in scores for part in score.parts.values())
 
@@ -262,12 +130,27 @@ def test_the_trivial_model_is_right_exactly_where_nothing_changes(case: Case) ->
     domain = case.build()
     for row in case.rows:
         value = domain.metrics(row, domain.copy_prediction(row))[domain.primary_metric]
-        assert value == (0.0 if row["changed"] else 1.0)
+        assert value == (0.0 if "changed" in domain.subsets(row) else 1.0)
 
 
 def test_every_row_belongs_to_a_named_subset(case: Case) -> None:
     domain = case.build()
     assert all(domain.subsets(row) for row in case.rows)
+
+
+def test_every_row_belongs_to_a_group_whose_kind_has_a_name(case: Case) -> None:
+    domain = case.build()
+    groups = [domain.group(row) for row in case.rows]
+    assert all(isinstance(group, str) and group for group in groups)
+    assert domain.group_name.isidentifier()
+
+
+def test_the_true_answer_says_that_something_changes_where_it_does(case: Case) -> None:
+    domain = case.build()
+    for row in case.rows:
+        prediction = domain.decode(row, domain.completion(row))
+        assert domain.is_change(prediction) is ("changed" in domain.subsets(row)), row
+        assert domain.is_change(domain.copy_prediction(row)) is False, row
 
 
 def test_constant_strategies_are_bounded(
@@ -292,7 +175,7 @@ def test_any_items_can_be_left_out_without_touching_the_others(case: Case) -> No
     for row in case.rows:
         for text in (domain.completion(row), case.worst):
             spans, items = domain.item_spans(text), case.items(domain.decode(row, text))
-            assert len(spans) == len(items)
+            assert len(spans) == (len(items) if case.itemised else 0)
             for count in range(len(spans) + 1):
                 for left_out in combinations(range(len(spans)), count):
                     shorter = without(text, tuple(spans[i] for i in left_out))
@@ -311,12 +194,14 @@ def test_item_spans_match_the_items_of_broken_answers(case: Case) -> None:
                 true[: rng.randrange(len(true) + 1)],
                 case.worst,
                 "\n",
-                rng.choice("+-~= [\n"),
+                rng.choice(case.signs),
             ]
             rng.shuffle(pieces)
             text = "".join(pieces)
             prediction, spans = domain.decode(row, text), domain.item_spans(text)
-            assert len(spans) == len(case.items(prediction) if prediction is not None else [])
+            items = case.items(prediction) if prediction is not None else []
+            # A repaired answer may be read although nobody can say where its items stand.
+            assert len(spans) in {0, len(items)}
 
 
 def best_time_s(call: Callable[[], object]) -> float:
@@ -331,9 +216,10 @@ def best_time_s(call: Callable[[], object]) -> float:
     return min(times)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_answers_are_read_in_time_and_never_raise(case: Case, name: str) -> None:
-    domain, row, text = case.build(), case.rows[-2], HOSTILE[name]
+@pytest.mark.parametrize(("name", "hostile"), HOSTILE_CASES)
+def test_hostile_answers_are_read_in_time_and_never_raise(name: str, hostile: str) -> None:
+    case = CASES[name]
+    domain, row, text = case.build(), case.rows[-2], {**HOSTILE, **case.hostile}[hostile]
     calls: dict[str, Callable[[], object]] = {
         "score": lambda: domain.score(row, text),
         "decode": lambda: domain.decode(row, text),

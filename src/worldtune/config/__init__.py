@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from worldtune.config.base import Config
-from worldtune.config.evaluation import CompareConfig, EvaluateConfig
+from worldtune.config.distill import DistillConfig
+from worldtune.config.evaluation import CompareConfig, EvaluateConfig, FewConfig, FewStageConfig
+from worldtune.config.games import GamesConfig
 from worldtune.config.machine import ComputeConfig, LaunchConfig
 from worldtune.config.model import ModelConfig, PretrainedModelConfig, ScratchModelConfig
 from worldtune.config.optimizer import OptimizerConfig, RlvrOptimizerConfig
+from worldtune.config.own_games import OwnGamesConfig
 from worldtune.config.rlvr import (
     PRESETS,
     DynamicSamplingConfig,
@@ -23,7 +26,13 @@ from worldtune.config.rlvr import (
     RlvrConfig,
     SamplingConfig,
 )
-from worldtune.config.run import LoraConfig, RunConfig, SftConfig
+from worldtune.config.run import LoraConfig, MixConfig, RunConfig, SftConfig
+from worldtune.config.text_game import (
+    TextGameConfig,
+    TextGameIngestConfig,
+    TextGameSource,
+    TextGameTaskConfig,
+)
 from worldtune.config.web import WebConfig, WebIngestConfig, WebSource, WebTaskConfig
 
 __all__ = [
@@ -32,15 +41,21 @@ __all__ = [
     "CompareConfig",
     "ComputeConfig",
     "Config",
+    "DistillConfig",
     "DynamicSamplingConfig",
     "EvaluateConfig",
+    "FewConfig",
+    "FewStageConfig",
+    "GamesConfig",
     "KlConfig",
     "LaunchConfig",
     "LoraConfig",
     "LossConfig",
+    "MixConfig",
     "ModelConfig",
     "OptimizerConfig",
     "OverlongConfig",
+    "OwnGamesConfig",
     "PretrainedModelConfig",
     "RewardConfig",
     "RlvrConfig",
@@ -49,15 +64,23 @@ __all__ = [
     "SamplingConfig",
     "ScratchModelConfig",
     "SftConfig",
+    "TextGameConfig",
+    "TextGameIngestConfig",
+    "TextGameSource",
+    "TextGameTaskConfig",
     "WebConfig",
     "WebIngestConfig",
     "WebSource",
     "WebTaskConfig",
     "domain_config",
+    "few_task",
     "task_config",
 ]
 
-DOMAIN_CONFIGS: dict[str, type[Config]] = {"web": WebConfig}
+DOMAIN_CONFIGS: dict[str, type[Config]] = {
+    "web": WebConfig,
+    "text_game": TextGameConfig,
+}
 
 
 def domain_config(name: str) -> type[Config]:
@@ -70,3 +93,8 @@ def task_config(domain: str, raw: Mapping[str, Any]) -> Config:
     task_class = domain_config(domain).model_fields["task"].annotation
     assert isinstance(task_class, type) and issubclass(task_class, Config), f"{domain} has no task"
     return task_class.model_validate(raw)
+
+
+def few_task(domain: str, task: Config, few: FewConfig) -> Config:
+    """``task`` as the few demonstrations of the comparison change it. Raises ValidationError."""
+    return task_config(domain, {**task.model_dump(), **few.task})

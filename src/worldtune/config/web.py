@@ -3,6 +3,7 @@
 from typing import Literal
 
 from worldtune.config.base import Config, Fraction, PositiveInt
+from worldtune.config.distill import DistillConfig
 from worldtune.config.evaluation import CompareConfig, EvaluateConfig
 from worldtune.config.model import ModelConfig
 from worldtune.config.rlvr import RlvrConfig
@@ -47,6 +48,7 @@ class WebConfig(Config):
 
     ingest: WebIngestConfig = WebIngestConfig()
     task: WebTaskConfig = WebTaskConfig()
+    distill: DistillConfig = DistillConfig()
     model: ModelConfig = ModelConfig()
     sft: SftConfig = SftConfig()
     rlvr: RlvrConfig = RlvrConfig()

@@ -6,7 +6,7 @@ from types import ModuleType
 from worldtune.config import Config
 from worldtune.contracts import Domain
 
-DOMAINS = ("web",)
+DOMAINS = ("web", "text_game")
 """Every domain is a package of this name beside this file, with the same modules inside."""
 
 

@@ -34,6 +34,12 @@ def test_the_layout_decides_how_a_row_is_written() -> None:
         assert domain.decode(ROW, domain.completion(ROW)) == Changes(("[3] StaticText 'Saved'",))
 
 
+def test_rows_that_the_input_leaves_open_are_in_the_uncertain_subset() -> None:
+    domain = build(WebTaskConfig())
+    assert domain.uncertain_subset in domain.subsets(ROW)
+    assert domain.uncertain_subset not in domain.subsets({**ROW, "predictable": True})
+
+
 def test_ids_of_the_episode_show_in_the_papers_layout_only() -> None:
     compact, zero_shot = build(WebTaskConfig()), build(WebTaskConfig(layout="zero_shot"))
     later = {**ROW, "observation": PAGE.replace("[2]", "[8]"), "action": "click [8]"}

@@ -7,9 +7,13 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from worldtune.config import WebTaskConfig
+from worldtune.domains.fragment import MAX_LINES
+from worldtune.domains.web import view
+from worldtune.domains.web.domain import build
 from worldtune.domains.web.tree import Changes
-from worldtune.domains.web.view import MAX_LINES, render_example
 
+DOMAIN = build(WebTaskConfig())
 ROW = {
     "site": "inbox",
     "task": "mail",
@@ -28,6 +32,10 @@ TRUE = Changes(
     new=("[31] link 'From Pear'",),
     updated=("[30] StaticText '4 mails'", "[3] button 'Refresh' disabled: True"),
 )
+
+
+def render_example(row, predictions):
+    return view.render_example(DOMAIN, row, predictions)
 
 
 def lines_of(html):

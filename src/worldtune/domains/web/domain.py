@@ -22,6 +22,8 @@ class WebDomain:
     primary_metric: str = "f1"
     higher_is_better: bool = True
     token_pattern: str = TOKEN_PATTERN
+    group_name: str = "site"
+    uncertain_subset: str = "hidden"
 
     def prompt(self, row: Row) -> str | Sequence[Message]:
         """The page and the action in the configured layout."""
@@ -57,6 +59,14 @@ class WebDomain:
     def subsets(self, row: Row) -> frozenset[str]:
         """Which of changed / unchanged and predictable / hidden the row belongs to."""
         return metrics.subsets(row)
+
+    def group(self, row: Row) -> str:
+        """The site that the page belongs to."""
+        return str(row["site"])
+
+    def is_change(self, prediction: Changes) -> bool:
+        """Whether the prediction holds any line."""
+        return not prediction.is_empty
 
     def copy_prediction(self, row: Row) -> Changes:
         """The prediction that nothing changes."""

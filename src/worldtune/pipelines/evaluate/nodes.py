@@ -61,6 +61,8 @@ def evaluate_models(
         "domain": domain,
         "primary_metric": rules.primary_metric,
         "higher_is_better": rules.higher_is_better,
+        "group_name": rules.group_name,
+        "uncertain_subset": rules.uncertain_subset,
         "seed": seed,
         "splits": _summarise(rules, splits, scores, resamples=config.resamples, seed=seed),
         "wall_s": {
@@ -82,7 +84,7 @@ def _summarise(
     seed: int,
 ) -> dict[str, Any]:
     """The ``splits`` section of evaluation.json; scores are by model, then by split."""
-    from worldtune.engine.task.evaluate import summarise_split  # noqa: PLC0415 - imports torch
+    from worldtune.engine.task.split_summary import summarise_split  # noqa: PLC0415 - imports torch
 
     return {
         name: summarise_split(
@@ -153,12 +155,13 @@ def _render_examples(
     chosen = choose_examples(
         scores["sft"].astype(float),
         scores["rlvr"].astype(float),
-        ["hidden" in rules.subsets(rows[row_id]) for row_id in order],
+        [rules.uncertain_subset in rules.subsets(rows[row_id]) for row_id in order],
         num_examples=count,
     )
     texts = answers["completion"]
     return [
         view.render_example(
+            rules,
             row := rows[order[i]],
             {
                 "copy": rules.copy_prediction(row),
