@@ -138,8 +138,8 @@ def directions(model, count):
 
 def assert_same_gradients(found, expected, tolerance):
     assert found.keys() == expected.keys()
-    # A key bias moves all scores of a query alike: its gradient is zero but for rounding, as is that
-    # of a query with one key. How a sum is rounded depends on the processor.
+    # A key bias moves all scores of a query alike: its gradient is zero but for rounding, as is
+    # that of a query with one key. How a sum is rounded depends on the processor.
     largest = max(float(g.norm()) for g in expected.values())
     for name, gradient in found.items():
         gap = float((gradient - expected[name]).norm())
