@@ -131,6 +131,8 @@ def _is_same(name: str, first: Any, second: Any) -> bool:
     """Whether a property has equal values; most are plain and of one type."""
     if type(first) is type(second) and isinstance(first, str | int | float):
         return bool(first == second)
+    if name == "contains" and first == second:
+        return True
     return _value(name, first) == _value(name, second)
 
 
