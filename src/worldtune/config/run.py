@@ -36,6 +36,7 @@ class RunConfig(Config):
     validate_every: Count = 0
     """Steps between greedy validations; 0 validates at the end only."""
     validation_rows: PositiveInt = 200
+    """Rows of a validation, spread evenly over the split."""
     mix: MixConfig | None = None
     """Rows of an epoch by kind; None takes all rows."""
     max_prompt_tokens: PositiveInt | None = None
