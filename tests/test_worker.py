@@ -259,6 +259,20 @@ def test_rows_longer_than_the_context_name_the_key_to_lower(tmp_path):
     assert not (tmp_path / "run" / "model").exists()
 
 
+def test_rows_beyond_the_budget_of_prompts_stop_the_run_or_are_left_out(tmp_path, caplog):
+    tables = {"train": web_table(12), "val": web_table(4, 12)}
+    tables["train"].loc[3, "observation"] += "".join(f"\n\t[{i}] note 'x'" for i in range(50, 90))
+    short = SFT.model_copy(update={"max_prompt_tokens": 150})
+    for name, long_rows in (("stopped", "error"), ("shorter", "drop")):
+        training = short.model_copy(update={"long_rows": long_rows})
+        worker.write_spec(tmp_path / name, spec(training=training), tables)
+    with pytest.raises(ValueError, match=r"1 of 12 rows .* of 150 tokens for the prompt"):
+        worker.run(tmp_path / "stopped")
+    result = worker.run(tmp_path / "shorter")
+    assert result["metrics"]["train_rows"] == 11
+    assert "web.sft.long_rows drops 1 of 12 train rows" in caplog.text
+
+
 def test_an_empty_training_split_is_refused(tmp_path, pretrained):
     worker.write_spec(
         tmp_path, spec(path=pretrained), {"train": web_table(1).head(0), "val": web_table(2)}

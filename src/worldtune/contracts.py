@@ -77,7 +77,7 @@ class Domain(Protocol):
     def group(self, row: Row) -> str:
         """Where the row comes from; every row is in one group, and groups are reported apart."""
 
-    def is_change(self, prediction: Any) -> bool:
+    def is_change(self, row: Row, prediction: Any) -> bool:
         """Whether a prediction, as ``decode`` gives it and not None, says that anything changes."""
 
     def copy_prediction(self, row: Row) -> Any:

@@ -149,8 +149,8 @@ def test_the_true_answer_says_that_something_changes_where_it_does(case: Case) -
     domain = case.build()
     for row in case.rows:
         prediction = domain.decode(row, domain.completion(row))
-        assert domain.is_change(prediction) is ("changed" in domain.subsets(row)), row
-        assert domain.is_change(domain.copy_prediction(row)) is False, row
+        assert domain.is_change(row, prediction) is ("changed" in domain.subsets(row)), row
+        assert domain.is_change(row, domain.copy_prediction(row)) is False, row
 
 
 def test_constant_strategies_are_bounded(

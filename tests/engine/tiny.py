@@ -187,7 +187,7 @@ class ColourDomain:
     def group(self, row):
         return row["question"][0]
 
-    def is_change(self, prediction):
+    def is_change(self, row, prediction):
         return prediction != ["grey"]
 
     def copy_prediction(self, row):

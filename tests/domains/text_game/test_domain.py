@@ -115,3 +115,10 @@ def test_the_examples_of_a_clone_are_shown():
 def test_a_folder_without_examples_names_the_files_looked_for(tmp_path):
     with pytest.raises(ExamplesError, match=r"text_game\.task\.examples.*data/examples\.json"):
         domain(layout="reference", examples=str(tmp_path))
+
+
+def test_saying_what_is_so_already_is_no_change():
+    rules = domain()
+    prediction = rules.decode(ROWS[2], '{"modified": [[2,"on",false]], "removed": [], "score": {}}')
+    assert not prediction.is_empty
+    assert rules.is_change(ROWS[2], prediction) is False

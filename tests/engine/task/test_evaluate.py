@@ -56,12 +56,12 @@ def test_the_copy_model_predicts_no_change():
 
 def test_a_prediction_says_that_something_changes_or_not_or_cannot_be_read():
     domain = colour_task().domain
-    assert says(domain, [["red"], ["grey"], None]).tolist() == [
+    assert says(domain, colour_rows()[:3], [["red"], ["grey"], None]).tolist() == [
         "changed",
         "unchanged",
         "unreadable",
     ]
-    assert says(domain, []).tolist() == []
+    assert says(domain, [], []).tolist() == []
 
 
 def test_a_model_is_evaluated_greedily_and_by_sampling():

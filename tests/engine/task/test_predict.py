@@ -3,11 +3,12 @@
 import pytest
 
 from tests.engine.tiny import colour_policy, colour_rows, colour_task
+from worldtune.config import SftConfig
 from worldtune.engine.rollout.rollouts import BuiltinRollouts
 from worldtune.engine.rollout.sampling import Sampling
 from worldtune.engine.runtime.processes import Processes
 from worldtune.engine.task import predict as predict_module
-from worldtune.engine.task.predict import mean_primary_metric, predict
+from worldtune.engine.task.predict import mean_primary_metric, predict, validator
 
 SINGLE = Processes.single()
 ROWS = [
@@ -56,3 +57,17 @@ def test_the_mean_metric_is_that_of_greedy_answers(made):
     found = mean_primary_metric(engine, task, examples, max_new_tokens=4, processes=SINGLE)
     assert found == pytest.approx(sum(right) / len(right))
     assert mean_primary_metric(engine, task, [], max_new_tokens=4, processes=SINGLE) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "chosen"), [(4, (0, 3, 6, 9)), (5, (0, 2, 4, 7, 9)), (99, range(12))]
+)
+def test_validation_takes_rows_from_all_over_the_split(made, rows, chosen):
+    task, engine = made
+    examples = task.encode(ROWS)
+    config = SftConfig(validation_rows=rows, max_new_tokens=4)
+    expected = mean_primary_metric(
+        engine, task, [examples[i] for i in chosen], max_new_tokens=4, processes=SINGLE
+    )
+    assert validator(engine, task, examples, config, SINGLE)() == expected
+    assert validator(engine, task, [], config, SINGLE)() == 0.0

@@ -14,7 +14,7 @@ DOMAIN = colour_task().domain
 
 def scored(texts, rows=ROWS):
     predictions = [DOMAIN.decode(row, text) for row, text in zip(rows, texts, strict=True)]
-    return Scores(score_texts(DOMAIN, rows, texts), {}, {}, texts, says(DOMAIN, predictions))
+    return Scores(score_texts(DOMAIN, rows, texts), {}, {}, texts, says(DOMAIN, rows, predictions))
 
 
 def scores(count):

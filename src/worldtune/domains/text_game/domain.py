@@ -7,7 +7,7 @@ from worldtune.config import Config, TextGameTaskConfig
 from worldtune.contracts import Message, Row, Score
 from worldtune.domains.text_game import answer, compact, examples, metrics, reference, reward
 from worldtune.domains.text_game.reference_reward import reference_rewards
-from worldtune.domains.text_game.state import Changes, State, diff, states_of
+from worldtune.domains.text_game.state import Changes, State, diff, effective, states_of
 from worldtune.errors import UserError
 
 
@@ -94,9 +94,9 @@ class TextGameDomain:
         """The game."""
         return str(row["game"])
 
-    def is_change(self, prediction: Changes) -> bool:
-        """Whether a prediction says that something changes."""
-        return not prediction.is_empty
+    def is_change(self, row: Row, prediction: Changes) -> bool:
+        """Whether a prediction says that something changes; what is so already does not."""
+        return not effective(prediction, self._states(row)[0]).is_empty
 
     def copy_prediction(self, row: Row) -> Changes:
         """The prediction that nothing changes."""

@@ -64,7 +64,7 @@ class WebDomain:
         """The site that the page belongs to."""
         return str(row["site"])
 
-    def is_change(self, prediction: Changes) -> bool:
+    def is_change(self, row: Row, prediction: Changes) -> bool:
         """Whether the prediction holds any line."""
         return not prediction.is_empty
 

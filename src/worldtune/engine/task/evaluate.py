@@ -35,15 +35,18 @@ class Scores:
     says: NDArray[np.str_]
 
 
-def says(domain: Domain, predictions: Sequence[Any | None]) -> NDArray[np.str_]:
+def says(
+    domain: Domain, rows: Sequence[Row], predictions: Sequence[Any | None]
+) -> NDArray[np.str_]:
     """What each prediction says about its row, one of ``SAYINGS``: [rows]."""
-    return np.array([_saying(domain, prediction) for prediction in predictions], dtype=np.str_)
+    sayings = [_saying(domain, row, one) for row, one in zip(rows, predictions, strict=True)]
+    return np.array(sayings, dtype=np.str_)
 
 
-def _saying(domain: Domain, prediction: Any | None) -> str:
+def _saying(domain: Domain, row: Row, prediction: Any | None) -> str:
     if prediction is None:
         return UNREADABLE
-    return CHANGED if domain.is_change(prediction) else UNCHANGED
+    return CHANGED if domain.is_change(row, prediction) else UNCHANGED
 
 
 def score_texts(domain: Domain, rows: Sequence[Row], texts: Sequence[str]) -> dict[str, Column]:
@@ -66,7 +69,7 @@ def _score(
 def copy_scores(domain: Domain, rows: Sequence[Row]) -> Scores:
     """The trivial model that predicts no change."""
     same = [domain.copy_prediction(row) for row in rows]
-    return Scores(_score(domain, rows, same), {}, {}, [""] * len(rows), says(domain, same))
+    return Scores(_score(domain, rows, same), {}, {}, [""] * len(rows), says(domain, rows, same))
 
 
 def score_samples(
@@ -121,4 +124,4 @@ def evaluate_model(
     rows = [example.row for example in examples]
     predictions = _decode(task.domain, rows, texts)
     scored = _score(task.domain, rows, predictions)
-    return Scores(scored, sampled, best, texts, says(task.domain, predictions))
+    return Scores(scored, sampled, best, texts, says(task.domain, rows, predictions))

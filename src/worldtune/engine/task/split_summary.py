@@ -110,7 +110,7 @@ def _group_masks(domain: Domain, rows: Sequence[Row]) -> dict[str, NDArray[np.bo
 def _truth(domain: Domain, rows: Sequence[Row]) -> NDArray[np.str_]:
     """What the true completions say: [rows] of changed, unchanged."""
     true = [domain.decode(row, domain.completion(row)) for row in rows]
-    return np.where(says(domain, true) == CHANGED, CHANGED, UNCHANGED)
+    return np.where(says(domain, rows, true) == CHANGED, CHANGED, UNCHANGED)
 
 
 def _confusion(truth: NDArray[np.str_], said: NDArray[np.str_]) -> dict[str, dict[str, int]]:
