@@ -5,13 +5,9 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from worldtune.config.base import Config, Fraction, PositiveInt
-from worldtune.config.distill import DistillConfig
-from worldtune.config.evaluation import CompareConfig, EvaluateConfig
+from worldtune.config.domain import IngestConfig, StagesConfig
 from worldtune.config.games import GamesConfig
-from worldtune.config.model import ModelConfig
 from worldtune.config.own_games import OwnGamesConfig
-from worldtune.config.rlvr import RlvrConfig
-from worldtune.config.run import SftConfig
 
 
 class TextGameSource(Config):
@@ -35,7 +31,7 @@ class TextGameSource(Config):
         return self
 
 
-class TextGameIngestConfig(Config):
+class TextGameIngestConfig(IngestConfig):
     """Ingestion of text-game transitions."""
 
     source: TextGameSource = TextGameSource()
@@ -45,18 +41,10 @@ class TextGameIngestConfig(Config):
     """How a user's game files are run; for source.kind games."""
     held_out_games: tuple[str, ...] = ()
     """Games whose rows all go to test_unseen, whatever split the source names."""
-    limit: PositiveInt | None = None
-    """Keep only the first rows of each split, spread evenly over it; None keeps all."""
     max_tokens: PositiveInt = 2048
     """Rows whose estimated state and answer exceed this are quarantined as too_long."""
-    max_bad_fraction: Fraction = 0.02
-    """The run stops when a larger share of rows is quarantined."""
     max_unchanged_fraction: Fraction = 0.35
     """Surplus rows in which nothing changes are left out, by a seeded rule."""
-    val_fraction: Fraction = 0.08
-    """Share of validation rows where the source brings no split of its own."""
-    test_fraction: Fraction = 0.16
-    """Share of test rows where the source brings no split of its own."""
 
 
 class TextGameTaskConfig(Config):
@@ -94,14 +82,8 @@ class TextGameTaskConfig(Config):
         return self
 
 
-class TextGameConfig(Config):
-    """Parameters of the text-game domain, in the order of its stages."""
+class TextGameConfig(StagesConfig):
+    """Parameters of the text-game domain."""
 
     ingest: TextGameIngestConfig = TextGameIngestConfig()
     task: TextGameTaskConfig = TextGameTaskConfig()
-    distill: DistillConfig = DistillConfig()
-    model: ModelConfig = ModelConfig()
-    sft: SftConfig = SftConfig()
-    rlvr: RlvrConfig = RlvrConfig()
-    evaluate: EvaluateConfig = EvaluateConfig()
-    compare: CompareConfig = CompareConfig()
