@@ -122,3 +122,15 @@ def test_saying_what_is_so_already_is_no_change():
     prediction = rules.decode(ROWS[2], '{"modified": [[2,"on",false]], "removed": [], "score": {}}')
     assert not prediction.is_empty
     assert rules.is_change(ROWS[2], prediction) is False
+
+
+@pytest.mark.parametrize(
+    ("mode", "changed_by_first", "changed_by_second"),
+    [("full", True, True), ("action", True, False), ("tick", False, True)],
+)
+def test_worked_examples_answer_what_the_mode_asks(mode, changed_by_first, changed_by_second):
+    (message,) = domain(layout="reference", mode=mode).prompt(ROWS[2])
+    answers = message.content.split("The expected answer:\n")[1:]
+    stated = [json.loads(text.split("\n", 1)[0]) for text in answers]
+    changes = [bool(value["modified"] or value["removed"]) for value in stated]
+    assert changes == [changed_by_first, changed_by_second]

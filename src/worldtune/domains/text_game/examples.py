@@ -33,7 +33,7 @@ class Example:
     """A game with two worked rows.
 
     rules: JSON text of its object, action and score rules, "" if unknown. rows: one changed by the
-    action, one by time; they need state, next_state, score, next_score, uuid_base and action.
+    action, one by time; they need the states, the scores, uuid_base and action.
     """
 
     game: str
@@ -81,6 +81,7 @@ def _causes(raw: Mapping[str, Any]) -> tuple[bool, bool]:
 def _row(raw: Mapping[str, Any]) -> Row:
     return {
         "state": canonical_json(raw["objects"]),
+        "action_state": canonical_json(raw["action_objects"]),
         "next_state": canonical_json(raw["next_objects"]),
         "score": canonical_json(raw["score"]),
         "next_score": canonical_json(raw["next_score"]),
@@ -117,6 +118,7 @@ def _clone_row(row: Mapping[str, Any]) -> Row:
     before, after = row["current_state"], row["tick_state"]
     return {
         "state": canonical_json(before["objects"]),
+        "action_state": canonical_json(row["action_state"]["objects"]),
         "next_state": canonical_json(after["objects"]),
         "score": canonical_json(row["current_score_state"]),
         "next_score": canonical_json(row["next_score_state"]),

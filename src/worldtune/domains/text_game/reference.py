@@ -49,26 +49,21 @@ def prompt(row: Row, *, mode: str, answer: str, example: Example | None) -> Sequ
     """One user message; ``example`` is shown where there is one."""
     parts = [_INTRODUCTION, _DIFFERENCE if answer == "difference" else _STATE, _MODES[mode]]
     if example is not None:
-        parts += _example_blocks(example, answer)
+        parts += _example_blocks(example, mode, answer)
     parts.append("Now the game to simulate.")
     parts += _rule_blocks(row["task_desc"], row["rules"])
-    if mode == "score":
-        earlier, _ = states_of(row, "full")
-        parts.append(f"The state before the action:\n{_state_json(earlier)}")
-    before, _ = states_of(row, mode)
-    parts.append(_question(before, row["uuid_base"], row["action"]))
+    parts.append(_question(row, mode))
     parts.append(f"Think first if that helps. Begin the answer with: {MARKER}")
     return (Message("user", "\n".join(parts)),)
 
 
-def _example_blocks(example: Example, answer: str) -> list[str]:
+def _example_blocks(example: Example, mode: str, answer: str) -> list[str]:
     blocks = ["Here is an example game.", *_rule_blocks(example.task_desc, example.rules)]
     titles = "Example 1, a change by the action:", "Example 2, a change by time:"
     for title, row in zip(titles, example.rows, strict=True):
-        before, after = states_of(row, "full")
+        before, after = states_of(row, mode)
         text = write_difference(before, after) if answer == "difference" else write_state(after)
-        question = _question(before, row["uuid_base"], row["action"])
-        blocks += [title, question, f"The expected answer:\n{text}"]
+        blocks += [title, _question(row, mode), f"The expected answer:\n{text}"]
     return blocks
 
 
@@ -84,10 +79,15 @@ def _rule_blocks(task_desc: str, rules: str) -> list[str]:
     return blocks
 
 
-def _question(before: State, uuid_base: int, action: str) -> str:
+def _question(row: Row, mode: str) -> str:
+    """The state, the UUID base and the action; for the score also the state before the action."""
+    before, _ = states_of(row, mode)
+    earlier, _ = states_of(row, "full")
+    start = f"The state before the action:\n{_state_json(earlier)}\n" if mode == "score" else ""
     return (
-        f"The state of the game:\n{_state_json(before)}\n"
-        f"The current game UUID base is {uuid_base}\nThe action to take is: {action}"
+        f"{start}The state of the game:\n{_state_json(before)}\n"
+        f"The current game UUID base is {row['uuid_base']}\n"
+        f"The action to take is: {row['action']}"
     )
 
 
