@@ -67,9 +67,9 @@ def test_a_killed_stage_resumes(
     for name in ("05_model_input", "08_reporting"):
         shutil.copytree(chain.root / name, tmp_path / name)
     if stage == "rlvr":
-        shutil.copytree(chain.root / "06_models/web/sft", tmp_path / "06_models/web/sft")
-    folder = tmp_path / "06_models/web" / stage
-    arguments = stage_arguments(stage)
+        shutil.copytree(chain.root / f"06_models/{chain.domain}/sft", tmp_path / f"06_models/{chain.domain}/sft")
+    folder = tmp_path / "06_models" / chain.domain / stage
+    arguments = stage_arguments(chain.domain, stage)
 
     kill_during_training(arguments, tmp_path, folder)
     done_before = steps_of(folder / "metrics.jsonl")
