@@ -26,14 +26,15 @@ def steps_of(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.endswith("}")]
 
 
-def stage_arguments(stage: str) -> list[str]:
+def stage_arguments(domain: str, stage: str) -> list[str]:
+    section = f"{domain}.{stage}"
     parameters = (
-        f"web.{stage}.steps={STEPS[stage]},web.{stage}.checkpoint_every={CHECKPOINT_EVERY[stage]}"
+        f"{section}.steps={STEPS[stage]},{section}.checkpoint_every={CHECKPOINT_EVERY[stage]}"
     )
     return [
         "run",
         "--env=test",
-        "--pipelines=rlvr_web",
+        f"--pipelines=rlvr_{domain}",
         f"--tags={stage}",
         f"--params={parameters}",
     ]
@@ -67,7 +68,9 @@ def test_a_killed_stage_resumes(
     for name in ("05_model_input", "08_reporting"):
         shutil.copytree(chain.root / name, tmp_path / name)
     if stage == "rlvr":
-        shutil.copytree(chain.root / f"06_models/{chain.domain}/sft", tmp_path / f"06_models/{chain.domain}/sft")
+        shutil.copytree(
+            chain.root / f"06_models/{chain.domain}/sft", tmp_path / f"06_models/{chain.domain}/sft"
+        )
     folder = tmp_path / "06_models" / chain.domain / stage
     arguments = stage_arguments(chain.domain, stage)
 
