@@ -24,6 +24,7 @@ from worldtune.config import (
     WebTaskConfig,
 )
 from worldtune.engine.learn import sft
+from worldtune.errors import UserError
 
 pytestmark = pytest.mark.slow
 
@@ -257,6 +258,11 @@ def test_rows_longer_than_the_context_name_the_key_to_lower(tmp_path):
     with pytest.raises(ValueError, match=r"context of 16: lower web\.ingest\.max_tokens"):
         train(tmp_path / "run", spec(path=short))
     assert not (tmp_path / "run" / "model").exists()
+
+
+def test_a_source_without_training_rows_is_an_error_of_the_user(tmp_path):
+    with pytest.raises(UserError, match=r"training split of web is empty.*\(web\.ingest\.source\)"):
+        train(tmp_path / "run", spec(path=make_pretrained(tmp_path / "start")), rows=0)
 
 
 def test_rows_beyond_the_budget_of_prompts_stop_the_run_or_are_left_out(tmp_path, caplog):

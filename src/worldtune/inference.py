@@ -28,7 +28,7 @@ class LoadedModel:
     context: int
 
     def encode(self, rows: "list[Row]", *, key: str) -> list[Example]:
-        """Rows as token ids. Raises ValueError naming ``key`` where they do not fit the context."""
+        """Rows as token ids. Raises UserError naming ``key`` where they do not fit the context."""
         examples = self.task.encode(rows)
         check_context(examples, Budget(self.context), key=key)
         return examples

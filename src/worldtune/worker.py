@@ -315,7 +315,10 @@ def _encode(
         splits.append(examples)
     train, validation = splits
     if not train:
-        raise ValueError(f"the training split of {spec.domain} is empty: nothing to learn from")
+        raise UserError(
+            f"the training split of {spec.domain} is empty: nothing to learn from. Ingest a source "
+            f"with training rows ({spec.domain}.ingest.source)"
+        )
     return train, validation
 
 

@@ -164,6 +164,30 @@ def test_the_reward_file_needs_no_torch(tmp_path: Path, to: str) -> None:
     assert result.stdout.strip() == "[]"
 
 
+MENDED = """
+import json, sys
+from worldtune.domains.text_game.checks import complete_row
+from worldtune.domains.text_game.games import get_game
+from worldtune.domains.text_game.games.rows import rows
+from worldtune.export.reward import load_reward
+
+raw = next(iter(rows(get_game("kettle"), 0, split="train", branches=0, random_steps=0)))
+row = complete_row(raw, number=0, max_tokens=4096)
+scored = load_reward("text_game", task={}, reward={})(
+    json.dumps(row), '{"modified": [], "removed": [] "score": {}}'
+)
+print([m for m in ("pydantic", "json_repair", "pandas") if m in sys.modules])
+print(scored.parts["format"], scored.error)
+"""
+
+
+def test_the_packages_that_a_reward_of_text_games_imports_are_named(tmp_path: Path) -> None:
+    run = subprocess.run([sys.executable, "-c", MENDED], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["['pydantic', 'json_repair']", "1.0 None"]
+    out = export_web(tmp_path, "trl")
+    assert "`pip install pydantic json-repair`" in (out / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("to", "layout", "expected"),
     [

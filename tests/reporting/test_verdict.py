@@ -27,8 +27,9 @@ def test_a_gain_counts_only_if_its_whole_interval_is_on_one_side(gain, higher_is
 def test_a_win_is_stated_with_scores_gain_interval_baseline_and_the_other_split():
     assert verdict(evaluation()) == (
         "On test_iid (1,412 rows), RLVR beats SFT: F1 0.671 against 0.652, a gain of +0.019 "
-        "(95 % interval +0.006 to +0.032). Predicting no change scores 0.210; on test_unseen RLVR "
-        "reaches 0.361, -0.004 (95 % interval -0.017 to +0.009) against SFT."
+        "(95 % interval +0.006 to +0.032). Predicting no change scores 0.210; on test_unseen, "
+        "where no change scores 0.210, RLVR reaches 0.361, -0.004 (95 % interval -0.017 to +0.009) "
+        "against SFT."
     )
 
 

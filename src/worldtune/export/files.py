@@ -35,7 +35,8 @@ class Facts:
 _REWARD = '''\
 """The reward of worldtune's {domain} domain for {trainer}.
 
-Written by `worldtune export --domain {domain} --to {to}`. Needs worldtune and pydantic, not torch.
+Written by `worldtune export --domain {domain} --to {to}`. Needs worldtune, pydantic and
+json-repair, not torch.
 """
 
 from worldtune.export.reward import load_reward
@@ -84,7 +85,7 @@ Written by worldtune {version}: `worldtune export --domain {domain} --to {to}`.
   {counts}.
 - `reward.py`: the reward with the parameters `{domain}.task` and `{domain}.rlvr.reward` as they
   were then. It runs the code that worldtune trains with, so worldtune must be importable:
-  `pip install --no-deps worldtune`, and pydantic.
+  `pip install --no-deps worldtune`, then `pip install pydantic json-repair`.
 {prompts}
 {command}
 A completion whose scoring fails or takes longer than {limit:g} s earns {floor:g}. Length is the

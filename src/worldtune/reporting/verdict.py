@@ -101,9 +101,11 @@ def _context(splits: Mapping[str, Any], name: str, metric: str) -> str:
     for other, split in splits.items():
         gain = gain_of(split, metric)
         if other != name and gain.is_defined:
-            rlvr = score_of(split, "rlvr", metric)
+            rlvr, copied = (score_of(split, model, metric) for model in ("rlvr", "copy"))
+            beside = f", where no change scores {number(copied.mean)}" if copied.is_defined else ""
             parts.append(
-                f"on {other} RLVR reaches {number(rlvr.mean)}, {_in_words(gain)} against SFT"
+                f"on {other}{beside}, RLVR reaches {number(rlvr.mean)}, {_in_words(gain)} "
+                "against SFT"
             )
     sentence = "; ".join(parts)
     return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""

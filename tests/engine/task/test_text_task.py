@@ -9,6 +9,7 @@ from tests.engine.tiny import ColourDomain, colour_rows, colour_task, same_words
 from worldtune.contracts import Message
 from worldtune.engine.task.text_task import Budget, TextTask, check_context, within
 from worldtune.engine.task.tokenizer import train_tokenizer
+from worldtune.errors import UserError
 
 
 def test_examples_hold_prompt_and_answer_with_its_end():
@@ -61,7 +62,7 @@ def test_token_spans_tile_the_text_and_special_tokens_are_empty():
 def test_rows_beyond_the_context_are_counted_and_the_key_is_named():
     examples = colour_task().encode(colour_rows())
     check_context(examples, Budget(4), key="web.ingest.max_tokens")
-    with pytest.raises(ValueError, match=r"8 of 8 rows .* 4 tokens.* 3: lower web\.ingest"):
+    with pytest.raises(UserError, match=r"8 of 8 rows .* 4 tokens.* 3: lower web\.ingest"):
         check_context(examples, Budget(3), key="web.ingest.max_tokens")
 
 

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from worldtune.contracts import Domain, Row, Score
 from worldtune.engine.model.huggingface import plain_text
 from worldtune.engine.rollout.plan import GenPlan, TokenSpec
+from worldtune.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,15 @@ def within(examples: Sequence[Example], budget: Budget) -> list[Example]:
 
 
 def check_context(examples: Sequence[Example], budget: Budget, *, key: str) -> None:
-    """Raise ValueError if an example does not fit the budget."""
+    """Raise UserError if an example does not fit the budget."""
     long = [example for example in examples if not budget.fits(example)]
     if not long:
         return
     prompt = max(len(example.prompt) for example in long)
     whole = max(len(example.prompt) + len(example.target) for example in long)
     allowed = "" if budget.prompt is None else f" and of {budget.prompt} tokens for the prompt"
-    raise ValueError(
+    raise UserError(
         f"{len(long)} of {len(examples)} rows need up to {whole} tokens ({prompt} of them for the "
         f"prompt), more than the model's context of {budget.context}{allowed}: lower {key}, take "
-        "a model with a longer context, or set long_rows to 'drop'"
+        "a model with a longer context, or, for rows to train on, set long_rows to 'drop'"
     )
