@@ -272,7 +272,9 @@ def test_rows_beyond_the_budget_of_prompts_stop_the_run_or_are_left_out(tmp_path
     for name, long_rows in (("stopped", "error"), ("shorter", "drop")):
         training = short.model_copy(update={"long_rows": long_rows})
         worker.write_spec(tmp_path / name, spec(training=training), tables)
-    with pytest.raises(ValueError, match=r"1 of 12 rows .* of 150 tokens for the prompt"):
+    with pytest.raises(
+        ValueError, match=r"1 of 12 rows .* of 150 tokens .* web\.sft\.long_rows to 'drop'"
+    ):
         worker.run(tmp_path / "stopped")
     result = worker.run(tmp_path / "shorter")
     assert result["metrics"]["train_rows"] == 11

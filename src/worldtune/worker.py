@@ -301,7 +301,7 @@ def _encode(
     from worldtune.engine.task.text_task import Budget, check_context, within  # noqa: PLC0415
 
     limit = Budget(context, spec.training.max_prompt_tokens)
-    key = f"{spec.domain}.{spec.stage}.long_rows"
+    section = f"{spec.domain}.{spec.stage}"
     splits = []
     for name in ("train", "val"):
         examples = task.encode(tables[name])
@@ -309,9 +309,11 @@ def _encode(
             fitting = within(examples, limit)
             if len(fitting) < len(examples):
                 dropped = len(examples) - len(fitting)
-                logger.warning("%s drops %d of %d %s rows", key, dropped, len(examples), name)
+                logger.warning(
+                    "%s.long_rows drops %d of %d %s rows", section, dropped, len(examples), name
+                )
             examples = fitting
-        check_context(examples, limit, key=f"{spec.domain}.ingest.max_tokens")
+        check_context(examples, limit, key=f"{spec.domain}.ingest.max_tokens", section=section)
         splits.append(examples)
     train, validation = splits
     if not train:

@@ -28,6 +28,8 @@ def refuse(stated: dict[str, Any]) -> str:
         ({"api_key": SECRET}, "web.distill: api_key: a key belongs into no file"),
         ({"api-key": SECRET}, "api-key: a key belongs into no file"),
         ({"extra_body": {"api_key": SECRET}}, "a key belongs into no file"),
+        ({"extra_body": {"access_token": SECRET}}, "a key belongs into no file"),
+        ({"extra_body": {"Authorization": SECRET}}, "a key belongs into no file"),
     ],
 )
 def test_a_secret_in_the_wrong_place_is_refused_unread(stated: dict[str, Any], words: str) -> None:
@@ -49,6 +51,11 @@ def test_usual_addresses_are_taken(url: str) -> None:
 def test_several_samples_of_the_same_answer_are_refused() -> None:
     assert "temperature 0 repeats the same answer" in refuse({"temperature": 0, "samples": 2})
     assert DistillConfig(temperature=0, samples=1).samples == 1
+
+
+def test_fields_that_count_tokens_are_no_secrets() -> None:
+    body = {"max_completion_tokens": 8000, "skip_special_tokens": False}
+    assert DistillConfig(extra_body=body).extra_body == body
 
 
 def test_a_misspelt_key_is_named_with_the_nearest() -> None:

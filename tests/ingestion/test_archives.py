@@ -108,3 +108,15 @@ def test_a_damaged_zip_is_named(tmp_path: Path, damage: str) -> None:
     path.write_bytes({"cut": data[:-300], "bytes": data, "text": b"not a zip"}[damage])
     with pytest.raises(SourceError, match=r"a\.zip is not a readable zip file"):
         read(path)
+
+
+def test_damage_is_named_whatever_the_packing(tmp_path: Path) -> None:
+    for packing in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = tmp_path / f"{packing}.zip"
+        with zipfile.ZipFile(path, "w", packing) as archive:
+            archive.writestr("rows.jsonl", b'{"a": 1}\n' * 5000)
+        data = bytearray(path.read_bytes())
+        data[60:90] = bytes(30)
+        path.write_bytes(data)
+        with pytest.raises(SourceError, match="is not a readable zip file"):
+            read(path)

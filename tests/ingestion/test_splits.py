@@ -62,6 +62,13 @@ def test_a_question_stays_in_its_earliest_split_and_an_id_is_kept_once() -> None
     assert dropped == 2
 
 
+def test_whole_splits_lose_no_question_to_training() -> None:
+    rows = [row(1, "train", asks="a"), row(2, "test_iid", asks="a"), row(3, "train", asks="b")]
+    kept, dropped = drop_duplicates(rows, question=lambda r: r["asks"], whole={"test_iid"})
+    assert [r["row_id"] for r in kept] == ["2", "3"]
+    assert dropped == 1
+
+
 @pytest.mark.parametrize(("fraction", "kept"), [(0.0, 0), (0.25, 1), (0.5, 3), (1.0, 9)])
 def test_the_cap_keeps_as_many_unchanged_rows_as_the_share_allows(
     fraction: float, kept: int

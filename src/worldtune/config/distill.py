@@ -9,6 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from worldtune.config.base import Config, Count, Fraction, PositiveFloat, PositiveInt, Weight
 
+_SECRET_NAME = r"key|secret|password|authori[sz]ation|token$"
+
 
 class DistillConfig(Config):
     """Demonstrations with reasoning from a teacher, by rejection sampling (paper, appendix)."""
@@ -62,7 +64,7 @@ class DistillConfig(Config):
         for section in (stated, extra):
             names = section if isinstance(section, Mapping) else ()
             for name in map(str, names):
-                if re.search("key|secret|password", name.lower()) and name != "api_key_env":
+                if re.search(_SECRET_NAME, name.lower()) and name != "api_key_env":
                     raise ValueError(
                         f"{name}: a key belongs into no file and on no command line. Put it into "
                         "an environment variable and name that in api_key_env"

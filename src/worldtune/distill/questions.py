@@ -32,7 +32,8 @@ def choose_rows(rows: Sequence[Row], domain: Domain, config: DistillConfig) -> l
     """The rows to ask, in a seeded order that does not depend on how many there are.
 
     Unchanged rows are drawn before they are asked; the reference asks all and then drops their good
-    answers (probability 1/101 of being kept), which gives the same data and costs more.
+    answers (probability 1/101 of being kept), which costs more, and counts rows in which only
+    the score changes as unchanged.
     """
     seed, share = config.selection_seed, config.unchanged_keep_fraction
     candidates = [

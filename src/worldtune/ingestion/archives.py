@@ -6,6 +6,7 @@ directory of the zip promises, and in pieces.
 """
 
 import io
+import lzma
 import stat
 import zipfile
 import zlib
@@ -22,7 +23,14 @@ MAX_RATIO = 300
 MIN_BOMB_BYTES = 4 << 20
 """Smaller files cannot do harm, however well they are packed."""
 
-_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError)
+_DAMAGES = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    OSError,
+)
 
 
 def member_names(path: Path, inside: Sequence[str] = (), *, key: str) -> list[str]:

@@ -77,8 +77,9 @@ class Recipe:
     task: rows of one task are never on two sides of a split. reasons: for quarantine, with their
     meaning, in the order of the checks. shares, groups, lengths (title -> a length per row, or None
     where it does not apply): what the report counts. dtypes: of columns that pandas cannot guess.
-    held_out: rows that are test_unseen whatever the source says. whole_splits: splits in which
-    surplus unchanged rows stay. is_training_optional: whether a source may hold nothing but tests.
+    held_out: rows that are test_unseen whatever the source says. whole_splits: splits of which
+    neither surplus unchanged rows nor copies of training rows are left out. is_training_optional:
+    whether a source may hold nothing but tests.
     """
 
     domain: str
@@ -212,7 +213,9 @@ def _split(rows: Rows, recipe: Recipe, *, limits: Limits, seed: int) -> tuple[Ro
     )
     for row, split in zip(rows, assigned, strict=True):
         row["split"] = split
-    rows, duplicates = splits.drop_duplicates(rows, question=recipe.question)
+    rows, duplicates = splits.drop_duplicates(
+        rows, question=recipe.question, whole=recipe.whole_splits
+    )
     rows, surplus = splits.cap_unchanged(
         rows,
         max_fraction=limits.max_unchanged_fraction,

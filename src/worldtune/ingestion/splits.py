@@ -85,18 +85,23 @@ def assign(
     return splits
 
 
-def drop_duplicates(rows: Rows, *, question: Callable[[Row], Hashable]) -> tuple[Rows, int]:
+def drop_duplicates(
+    rows: Rows, *, question: Callable[[Row], Hashable], whole: Collection[str] = ()
+) -> tuple[Rows, int]:
     """Leave out rows whose question stands in an earlier split, and repeated row ids.
 
-    Earlier is the order of SPLITS: what is trained on stays, its copies in the tests go. Within one
-    split a question may recur, in another episode for instance.
+    Earlier is the order of SPLITS: what is trained on stays, its copies in the tests go. Splits in
+    ``whole`` come before all others, so that theirs stay. Within one split a question may recur, in
+    another episode for instance.
 
     Args:
         rows: transitions with row_id and split.
         question: what a row asks; equal for rows that a model cannot tell apart.
+        whole: splits that lose no question to another one.
     """
     owner: dict[Hashable, int] = {}
-    order = {split: position for position, split in enumerate(SPLITS)}
+    ranked = sorted(SPLITS, key=lambda split: split not in whole)
+    order = {split: position for position, split in enumerate(ranked)}
     for row in rows:
         asked, position = question(row), order[row["split"]]
         owner[asked] = min(owner.get(asked, position), position)

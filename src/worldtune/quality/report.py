@@ -23,7 +23,7 @@ _PLACES = (
     ("rows_out", "Rows out", "in the transitions table"),
     ("quarantined", "Quarantined", "bad rows, each with one reason"),
     ("surplus_unchanged", "Surplus unchanged", "left out so that inaction does not dominate"),
-    ("duplicates", "Duplicates", "the same question in an earlier split"),
+    ("duplicates", "Duplicates", "the same row, or the same question in another split"),
 )
 _WIDTH, _HEIGHT, _BOTTOM, _LEFT = 420, 170, 30, 44
 

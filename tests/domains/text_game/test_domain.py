@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tests.domains.text_game_case import ROWS
 from worldtune.config import TextGameTaskConfig, WebTaskConfig
 from worldtune.domains import get_domain
+from worldtune.domains.text_game import reference
 from worldtune.domains.text_game.domain import MissingStateError, build
 from worldtune.domains.text_game.examples import OWN_GAMES, ExamplesError, example_for, examples
 
@@ -23,7 +24,7 @@ def test_the_reference_prompt_holds_rules_two_examples_and_the_question():
     (message,) = domain(layout="reference").prompt(ROWS[2])
     text = message.content
     parts = [
-        "Here is an example game.",
+        "Here is an example game,",
         "Example 1, a change by the action:",
         "The expected answer:",
         "Example 2, a change by time:",
@@ -40,7 +41,7 @@ def test_the_reference_prompt_holds_rules_two_examples_and_the_question():
     places = []
     for part in parts:
         places.append(text.index(part, places[-1] + 1 if places else 0))
-    assert message.role == "user" and text.count("Here is an example game.") == 1
+    assert message.role == "user" and text.count("Here is an example game,") == 1
 
 
 def test_a_game_is_never_its_own_example():
@@ -56,6 +57,18 @@ def test_the_answer_of_the_reference_is_whole_objects_and_an_empty_score():
     value = json.loads(answer)
     assert [thing["uuid"] for thing in value["modified"]] == [2, 3]
     assert (value["removed"], value["score"]) == ([], {})
+
+
+def test_an_object_whose_content_only_changes_its_order_is_not_stated():
+    things = json.loads(ROWS[0]["state"])
+    things[0]["contains"].reverse()
+    text = domain(layout="reference").completion({**ROWS[0], "next_state": json.dumps(things)})
+    assert text.endswith('{"modified": [], "removed": [], "score": {}}')
+
+
+def test_a_prompt_without_examples_promises_none():
+    (message,) = reference.prompt(ROWS[2], mode="full", answer="difference", example=None)
+    assert "example" not in message.content
 
 
 def test_reasoning_stands_before_the_answer_where_it_is_asked_for():

@@ -73,5 +73,10 @@ def test_rows_beyond_the_budget_of_prompts_are_an_error_or_left_out():
     assert within(examples, Budget(4, longest - 1)) == [
         example for example in examples if len(example.prompt) < longest
     ]
-    with pytest.raises(ValueError, match=rf"of {longest - 1} tokens for the prompt"):
-        check_context(examples, Budget(4, longest - 1), key="web.ingest.max_tokens")
+    with pytest.raises(ValueError, match=rf"of {longest - 1} .* \(web\.sft\.max_prompt_tokens\)"):
+        check_context(
+            examples,
+            Budget(4, longest - 1),
+            key="web.ingest.max_tokens",
+            section="web.sft",
+        )

@@ -1,7 +1,8 @@
 """Ingestion of text-game transitions: what the shared ingestion has to know of states and games.
 
 Test rows that others have published stay as they are, unchanged rows included, because results
-are compared on them; and a published source may hold nothing but tests.
+are compared on them: copies of them are left out of training instead. And a published source may
+hold nothing but tests.
 """
 
 import hashlib

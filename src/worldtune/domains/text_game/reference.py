@@ -37,12 +37,12 @@ Answer with a JSON object of one key: "game_state", the list of all objects as t
 afterwards, and last the score, an object with "score", "gameOver" and "gameWon".
 """
 _MODES = {
-    "full": "The state changes by the action and then by the passing of time (a tick). Two \
-examples of another game show one change of each kind.\n",
+    "full": "The state changes by the action and then by the passing of time (a tick).\n",
     "action": "Predict what the action alone does; time does not pass.\n",
     "tick": "The action is done already. Predict what the passing of time (one tick) does.\n",
     "score": "The objects after the action are given. Predict the score record alone.\n",
 }
+_EXAMPLE_GAME = "Here is an example game, with a change by the action and a change by time."
 
 
 def prompt(row: Row, *, mode: str, answer: str, example: Example | None) -> Sequence[Message]:
@@ -58,7 +58,7 @@ def prompt(row: Row, *, mode: str, answer: str, example: Example | None) -> Sequ
 
 
 def _example_blocks(example: Example, mode: str, answer: str) -> list[str]:
-    blocks = ["Here is an example game.", *_rule_blocks(example.task_desc, example.rules)]
+    blocks = [_EXAMPLE_GAME, *_rule_blocks(example.task_desc, example.rules)]
     titles = "Example 1, a change by the action:", "Example 2, a change by time:"
     for title, row in zip(titles, example.rows, strict=True):
         before, after = states_of(row, mode)
@@ -101,12 +101,12 @@ def _state_list(state: State) -> list[Any]:
 
 def write_difference(before: State, after: State) -> str:
     """The step as the paper's answer: whole objects, and {} where the score stays."""
-    modified: list[Object] = [
+    changes = diff(before, after)
+    modified = [
         thing
         for uuid, thing in after.objects.items()
-        if uuid not in before.objects or normal(thing) != normal(before.objects[uuid])
+        if uuid not in before.objects or _facts(thing) != _facts(before.objects[uuid])
     ]
-    changes = diff(before, after)
     return json.dumps(
         {
             "modified": modified,
@@ -115,6 +115,11 @@ def write_difference(before: State, after: State) -> str:
         },
         ensure_ascii=False,
     )
+
+
+def _facts(thing: Object) -> str:
+    """Equal for objects that the paper's code takes for equal: their content has no order."""
+    return normal({**thing, "contains": sorted(thing["contains"])})
 
 
 def write_state(after: State) -> str:

@@ -4,7 +4,8 @@ Binary and task-specific reward of RLVR-World (section 4.1) as its released code
 computes them; checked against 889 of its own scores. What differs from ``reward``: objects that the
 model adds are dropped and inventions cost nothing, names and types are not compared, True and None
 are rewritten inside strings too, an additional property key voids the task-specific reward, and the
-latter reaches 1.3 on changed rows but 0.3 on others. Not for training, except to compare.
+latter reaches 1.3 on changed rows but 0.3 on others. One bound is ours: answers that are too long
+or too deeply nested to be repaired in time earn 0. Not for training, except to compare.
 """
 
 import json
@@ -25,8 +26,6 @@ MARKERS = (
     "the final game state is:",
 )
 """Searched in this order; what follows the last occurrence of the first that occurs counts."""
-MAX_SCORE = 1.3
-"""Of the task-specific reward: 0.09 + 0.01 + 0.2, and 1 for all changed properties."""
 
 _MIN_FENCED = 10
 _FENCE = re.compile(r"```json(.*?)```", re.DOTALL)

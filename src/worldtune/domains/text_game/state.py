@@ -25,7 +25,6 @@ KEYS = ("name", "uuid", "type", "properties", "contains")
 """The keys of an object, in their canonical order."""
 PLAIN = ("name", "type", "contains")
 """Keys beside ``properties`` that can change; no property may be called like them."""
-SCORE_KEYS = ("score", "gameOver", "gameWon")
 
 # Encoders are made once: json.dumps with options makes one for every call.
 _write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode

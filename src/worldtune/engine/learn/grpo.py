@@ -257,7 +257,8 @@ def train_grpo(
     learner = Learner(policy, config, processes=processes)
     engine = BuiltinRollouts(policy, task.spec)
     scorer = Scorer(task, config.reward, config.overlong, config.max_new_tokens)
-    order = order_rows([example.row for example in train], config.mix, seed=seed)
+    section = f"{task.domain.name}.rlvr"
+    order = order_rows([example.row for example in train], config.mix, seed=seed, section=section)
     collector = Collector(engine, task, scorer, train, config, processes, order)
     algorithm = Grpo(learner, collector, reference, config)
     run = Run(

@@ -53,21 +53,25 @@ class Order:
         return [rows[i] for i in _shuffled(len(rows), seed=self.seed, epoch=epoch)]
 
 
-def order_rows(rows: Sequence[Row], mix: MixConfig | None, *, seed: int) -> Order:
+def order_rows(rows: Sequence[Row], mix: MixConfig | None, *, seed: int, section: str) -> Order:
     """The order of a run over these rows; without a mix every epoch holds them all.
 
-    Raises ParameterError where the mix names no column of flags, or one that is nowhere true.
+    ``section`` is that of the stage's parameters, such as "web.rlvr", for messages. Raises
+    ParameterError where the mix names no column of flags, or one that is nowhere true.
     """
     if mix is None:
         return Order(seed, range(len(rows)))
+    key = f"{section}.mix.column"
     if not all(isinstance(row.get(mix.column), bool) for row in rows):
         flags = [name for name, value in rows[0].items() if isinstance(value, bool)]
         raise ParameterError(
-            f"mix.column is {mix.column!r}, which is no column of flags of the training rows; "
+            f"{key} is {mix.column!r}, which is no column of flags of the training rows; "
             f"those are: {', '.join(flags) or 'none'}"
         )
     always = [number for number, row in enumerate(rows) if row[mix.column]]
     others = [number for number, row in enumerate(rows) if not row[mix.column]]
     if not always:
-        raise ParameterError(f"mix.column {mix.column!r} is true of no training row")
+        raise ParameterError(
+            f"{key} is {mix.column!r}, which is true of no training row: change it"
+        )
     return Order(seed, always, others, min(len(others), round(len(always) * mix.per_100 / 100)))

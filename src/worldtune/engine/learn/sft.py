@@ -66,7 +66,8 @@ def train_sft(
         higher_is_better=task.domain.higher_is_better,
     )
     policy.model.train()
-    order = order_rows([example.row for example in train], config.mix, seed=seed)
+    section = f"{task.domain.name}.sft"
+    order = order_rows([example.row for example in train], config.mix, seed=seed, section=section)
     for step in run:
         rows = order.rows_at(step * config.batch_rows, config.batch_rows)
         batch = [train[row] for row in rows]

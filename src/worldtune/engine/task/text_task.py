@@ -105,16 +105,30 @@ def within(examples: Sequence[Example], budget: Budget) -> list[Example]:
     return [example for example in examples if budget.fits(example)]
 
 
-def check_context(examples: Sequence[Example], budget: Budget, *, key: str) -> None:
-    """Raise UserError if an example does not fit the budget."""
+def check_context(
+    examples: Sequence[Example], budget: Budget, *, key: str, section: str = ""
+) -> None:
+    """Raise UserError if an example does not fit the budget.
+
+    Args:
+        examples: rows with their true completions.
+        budget: what they have to fit.
+        key: the parameter that keeps long rows out.
+        section: parameters of the stage that trains on the rows, such as "web.sft", "" for rows
+            that nothing is trained on (they have no budget for the prompt).
+    """
     long = [example for example in examples if not budget.fits(example)]
     if not long:
         return
     prompt = max(len(example.prompt) for example in long)
     whole = max(len(example.prompt) + len(example.target) for example in long)
-    allowed = "" if budget.prompt is None else f" and of {budget.prompt} tokens for the prompt"
+    allowed = drop = ""
+    if budget.prompt is not None:
+        allowed = f" and of {budget.prompt} tokens for the prompt ({section}.max_prompt_tokens)"
+    if section:
+        drop = f", or set {section}.long_rows to 'drop'"
     raise UserError(
         f"{len(long)} of {len(examples)} rows need up to {whole} tokens ({prompt} of them for the "
         f"prompt), more than the model's context of {budget.context}{allowed}: lower {key}, take "
-        "a model with a longer context, or, for rows to train on, set long_rows to 'drop'"
+        f"a model with a longer context{drop}"
     )

@@ -13,6 +13,7 @@ from worldtune.ingestion.rows import Entry, RawRow, Unreadable
 
 LAMP_ON = objects(number=0, on=True, heat=21.0)[2]
 ANSWER = {"modified": [LAMP_ON], "removed": [], "score": WON}
+DEEP = game_state(objects(heat="deep"), NOT_WON).replace('"deep"', "[" * 900 + "]" * 900)
 
 
 def read(folder: Path, *rows: dict[str, Any], name: str = "train.parquet") -> list[Entry]:
@@ -98,6 +99,14 @@ def extra(**changes: Any) -> dict[str, Any]:
             {"truth": json.dumps(ANSWER), **extra(data_state='{"game_state": [{}, {}]}')},
             "malformed_object",
             "data_state: 'uuid'",
+        ),
+        (
+            {
+                "truth": f"So.\nThe final answer is: {game_state(objects(), NOT_WON)}",
+                **extra(data_state=DEEP),
+            },
+            "malformed_object",
+            "data_state: ",
         ),
     ],
 )

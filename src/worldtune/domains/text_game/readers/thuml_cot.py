@@ -92,7 +92,7 @@ def _answered(text: str, objects: list[Any], score: Any) -> tuple[str, tuple[lis
         before = make_state(objects, score)
         changes, found = read_changes(text, before), read_object(text)
         after = None if changes is None else apply(before, changes)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RowFault("malformed_object", f"data_state: {str(error)[:80]}") from error
     if after is None or found is None:
         raise RowFault("unreadable_answer", f"ground_truth ends with {text[-60:]!r}")
